@@ -1,0 +1,1 @@
+"""The generic anatomy and the subjects, as data (see SOURCES.md)."""

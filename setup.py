@@ -1,0 +1,37 @@
+"""The compiled kernels: one extension for each ext/*.pyx; metadata is in pyproject.toml."""
+
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+# -ffp-contract=off and no -ffast-math: the same bytes from the same input on every machine.
+FLAGS = ["-O3", "-ffp-contract=off"]
+
+extensions = [
+    Extension(
+        f"simlab.kernels.{source.stem}",
+        [source.as_posix()],
+        include_dirs=[numpy.get_include(), "ext"],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        extra_compile_args=FLAGS,
+    )
+    for source in sorted(Path("ext").glob("*.pyx"))
+]
+
+setup(
+    ext_modules=cythonize(
+        extensions,
+        include_path=["ext"],
+        build_dir="build/cython",
+        language_level=3,
+        compiler_directives={
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+            "embedsignature": True,
+        },
+    )
+)

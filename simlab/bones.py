@@ -1,0 +1,177 @@
+"""The skeleton's surfaces, one mesh a body, in the body's own frame.
+
+The real bones come from the package musclemimic-models (the extra `bones`); `models/bones.csv` says which file belongs
+to which body and where. Without it a plain skeleton is built from `models/bones_plain.csv`: round rods that follow
+splines. Geometry: Rajagopal 2016 (10.1109/TBME.2016.2586891) and the OpenSim project, CC BY.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simlab.motion import Array
+
+if TYPE_CHECKING:
+    from trimesh import Trimesh
+
+STATURE = 1.70
+"""Body height that the meshes are drawn for [m] (Rajagopal 2016)."""
+
+SHOULDER = np.array((0.0012, 0.3927, 0.17))
+"""Right shoulder centre in the torso frame at `STATURE` [m]; the arms' meshes start there and hang down."""
+
+NECK, CROWN = np.array((-0.028, 0.525, 0.0)), np.array((0.0, 0.672, 0.0))
+"""Where the head turns, and the top of the head, in the torso frame at `STATURE` [m]."""
+
+GRAIN = {"hand": 0.0045, "head": 0.005}
+"""Grid to which the vertices of a dense surface are merged [m]: small bones keep more of their shape."""
+
+
+def available() -> bool:
+    """Whether the real bones are installed."""
+    return find_spec("musclemimic_models") is not None
+
+
+@cache
+def load(real: bool | None = None) -> dict[str, Trimesh]:
+    """One surface for each body [m, body frame, stature 1.70 m]. `real`: True, False, or None for the best there is.
+
+    Bodies: those of the model; `head`, whose origin is `NECK`; `arm_r` and `arm_l`, which hang along -Y from `SHOULDER`.
+    Errors: ModuleNotFoundError with the remedy if `real` is True and the extra `bones` is missing.
+    """
+    import trimesh
+
+    if real and not available():
+        raise ModuleNotFoundError("real bones need the package musclemimic-models: pip install 'simlab[bones]'")
+    pieces = _real() if real or (real is None and available()) else _plain()
+    bodies: dict[str, list[Trimesh]] = {}
+    for body, piece in pieces:
+        bodies.setdefault(body, []).append(piece)
+    return {body: trimesh.util.concatenate(parts) for body, parts in bodies.items()}
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    installed = Path(__file__).with_name("models")
+    folder = installed if installed.is_dir() else Path(__file__).parents[1] / "models"
+    with (folder / name).open() as stream:
+        return list(csv.DictReader(stream))
+
+
+# --- the real bones ---------------------------------------------------------------------------------------------------
+
+
+def _real() -> Iterator[tuple[str, Trimesh]]:
+    spec = find_spec("musclemimic_models")
+    assert spec is not None and spec.origin is not None
+    folder = Path(spec.origin).parent / "model" / "meshes"
+    for row in _rows("bones.csv"):
+        mesh = _select(_read(folder / f"{row['mesh']}.stl"), row).copy()
+        mesh.apply_transform(_placement(row))
+        yield row["body"], mesh
+
+
+@cache
+def _read(path: Path) -> Trimesh:
+    """One bone as a smooth surface of moderate size: dense ones are thinned out, coarse closed ones are subdivided."""
+    import trimesh
+
+    mesh = trimesh.load_mesh(path)
+    mesh.merge_vertices()
+    leg = path.stem.startswith(("r_", "l_", "sacrum"))
+    if len(mesh.faces) > 1500 and not leg and path.stem != "thorax":
+        return thin(mesh, GRAIN["head" if path.stem.startswith("hat") else "hand"])
+    return mesh.subdivide_loop(1) if leg and mesh.is_watertight else mesh
+
+
+def thin(mesh: Trimesh, grain: float) -> Trimesh:
+    """The mesh with the vertices of each cube of side `grain` [m] merged into their mean (Rossignac & Borrel 1993)."""
+    import trimesh
+
+    _, cell = np.unique(np.floor(mesh.vertices / grain).astype(int), axis=0, return_inverse=True)
+    cell = cell.ravel()
+    mean = np.column_stack([np.bincount(cell, mesh.vertices[:, axis]) for axis in range(3)])
+    faces = cell[mesh.faces]
+    distinct = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
+    return trimesh.Trimesh(mean / np.bincount(cell)[:, None], faces[distinct])
+
+
+def _select(mesh: Trimesh, row: dict[str, str]) -> Trimesh:
+    """The connected parts of the mesh whose centre's x [m] and number of points are within the row's limits."""
+    import trimesh
+
+    limits = [row[f"part_{name}"] for name in ("x_min_m", "x_max_m", "points_min", "points_max")]
+    if not any(limits):
+        return mesh
+    low_x, high_x, low_n, high_n = (float(text or default) for text, default in zip(limits, (-9, 9, 0, 1e9), strict=True))
+    part = trimesh.graph.connected_component_labels(mesh.edges, node_count=len(mesh.vertices))
+    count = np.bincount(part)
+    centre = np.bincount(part, mesh.vertices[:, 0]) / count
+    keep = (low_x <= centre) & (centre < high_x) & (low_n <= count) & (count <= high_n)
+    return trimesh.Trimesh(mesh.vertices, mesh.faces[keep[part[mesh.faces[:, 0]]]], process=False)
+
+
+def _placement(row: dict[str, str]) -> Array:
+    """Mesh frame to body frame, shape (4, 4): mirrored at z = 0 if asked, turned about Z, then moved."""
+    cos, sin = np.cos(float(row["turn_z_rad"])), np.sin(float(row["turn_z_rad"]))
+    matrix = np.eye(4)
+    matrix[:2, :2] = (cos, -sin), (sin, cos)
+    matrix[2, 2] = -1.0 if row["mirror"] == "1" else 1.0
+    matrix[:3, 3] = [float(row[f"{axis}_m"]) for axis in "xyz"]
+    return matrix
+
+
+# --- the plain skeleton -----------------------------------------------------------------------------------------------
+
+
+def _plain() -> Iterator[tuple[str, Trimesh]]:
+    for (body, _), group in groupby(_rows("bones_plain.csv"), lambda row: (row["body"], row["part"])):
+        rows = list(group)
+        point = np.array([[float(row[f"{axis}_m"]) for axis in "xyz"] for row in rows])
+        radius, width = (np.array([float(row[name]) for row in rows]) for name in ("radius_m", "width"))
+        for mirror in (1.0, -1.0) if rows[0]["mirror"] == "1" else (1.0,):
+            single = body in ("pelvis", "torso", "head")
+            yield body if single else body + ("_r" if mirror > 0 else "_l"), _rod(point * (1.0, 1.0, mirror), radius, width)
+
+
+def _rod(point: Array, radius: Array, width: Array, steps: int = 8, sides: int = 20) -> Trimesh:
+    """A round rod through points (k, 3) [m] with round ends; `radius` [m], widened along Z by the factor `width`."""
+    import trimesh
+    from scipy.interpolate import PchipInterpolator
+
+    knots = np.arange(len(point))
+    spline = PchipInterpolator(knots, np.column_stack((point, radius, width)))
+    along = spline(np.linspace(0, knots[-1], steps * knots[-1] + 1))
+    axis = np.gradient(along[:, :3], axis=0)
+    axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+    cap = np.linspace(0.0, np.pi / 2, 6)[1:]  # quarter circles that close both ends
+    start = [_cap(along[0], -axis[0], c) for c in cap[::-1]]
+    stop = [_cap(along[-1], axis[-1], c) for c in cap]
+    along = np.vstack((start, along, stop))
+    axis = np.vstack((np.tile(axis[0], (5, 1)), axis, np.tile(axis[-1], (5, 1))))
+    first = np.cross(axis, (0.0, 0.0, 1.0))
+    lateral = np.linalg.norm(first, axis=1) < 0.3  # a rod along Z
+    first[lateral] = np.cross(axis[lateral], (1.0, 0.0, 0.0))
+    first /= np.linalg.norm(first, axis=1, keepdims=True)
+    turn = np.linspace(0.0, 2.0 * np.pi, sides, endpoint=False)[:, None]
+    ring = first[:, None] * np.cos(turn) + np.cross(axis, first)[:, None] * np.sin(turn)
+    ring = ring * along[:, None, 3:4]
+    ring[:, :, 2] *= along[:, None, 4]
+    corner = np.arange(len(along) * sides).reshape(len(along), sides)
+    a, b, c, d = corner[:-1], np.roll(corner[:-1], -1, 1), corner[1:], np.roll(corner[1:], -1, 1)
+    faces = np.concatenate((np.stack((a, b, c), -1).reshape(-1, 3), np.stack((b, d, c), -1).reshape(-1, 3)))
+    mesh = trimesh.Trimesh((along[:, None, :3] + ring).reshape(-1, 3), faces, process=False)
+    mesh.fix_normals()
+    return mesh
+
+
+def _cap(end: Array, outward: Array, angle: float) -> Array:
+    """A ring of the round end: position, radius and width, shape (5,)."""
+    return np.r_[end[:3] + outward * end[3] * np.sin(angle), max(end[3] * np.cos(angle), 1e-5), end[4]]

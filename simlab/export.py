@@ -1,0 +1,195 @@
+"""Results on disk: result.nc (xarray), motion.mot (OpenSim), metrics.json; and back again."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import simlab
+from simlab import metrics, mocap, tasks
+from simlab.control import Controller
+from simlab.errors import InputError
+from simlab.model import build, landmarks, load_barbell, motion
+from simlab.motion import SIDES, GroundReaction
+from simlab.simulate import Result, Run
+from simlab.subject import Subject
+
+UNITS = {
+    "q": "m (base position), 1 (base quaternion x y z w), rad (hinge angles)",
+    "v": "m/s (base, world), rad/s (base, world; hinges)",
+    "activation": "1",
+    "force": "N",
+    "drive": "1",
+    "lumbar": "N m",
+    "ground": "N",
+}
+DIMENSIONS = {
+    "q": ("time", "position"),
+    "v": ("time", "rate"),
+    "activation": ("time", "side", "muscle"),
+    "force": ("time", "side", "muscle"),
+    "drive": ("time", "side", "muscle"),
+    "lumbar": ("time", "lumbar_axis"),
+    "ground": ("time", "side", "axis"),
+}
+
+
+def measure(result: Result) -> metrics.Metrics:
+    """The metrics of a simulation, by the functions that measure captured motion; means over its repetitions."""
+    run, model = result.run, result.model
+    points = landmarks(model, run.time, run.q)
+    coordinates = motion(model, run.time, run.q)
+    ground = GroundReaction(time=run.time, force=run.ground, source="simulation")
+    stance = getattr(result.task, "side", None)
+    found = [r.window for r in metrics.repetitions(points)] if result.success and stance is None else []
+    each = [
+        metrics.measure(points, coordinates, ground, model.weight, window, stance, level=_level(result))
+        for window in found or [(float(run.time[0]), float(run.time[-1]))]
+    ]
+    return {
+        part: {name: _mean([one[part][name] for one in each]) for name in each[0][part]} for part in ("left", "right", "both")
+    }
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _level(result: Result) -> float:
+    """Pelvic obliquity of healthy upright stance [rad, right side high +]: that of the healthy twin's first posture."""
+    from simlab.model import state
+
+    twin = build(result.model.subject.healthy())
+    q = state(twin, result.plan.values[0])
+    return float(metrics.pelvic_obliquity(landmarks(twin, np.zeros(1), q[None]))[0])
+
+
+def report(result: Result) -> dict[str, Any]:
+    """What --json prints of a simulation, but for timing and files: reproducible to the byte."""
+    measured = measure(result)
+    measured["both"]["qp_failures"] = result.run.failures
+    return {
+        "success": result.success,
+        "message": result.run.message,
+        "task": result.task.model_dump(),
+        "subject": result.model.subject.model_dump(),
+        "controller": {"strategy": result.controller.strategy, "cue": result.controller.cue},
+        "seed": result.seed,
+        "simulated_s": float(result.run.time[-1]),
+        "metrics": measured,
+    }
+
+
+def versions() -> dict[str, str]:
+    """What a result depends on."""
+    packages = ("pybullet", "numpy", "scipy", "proxsuite")
+    return {"simlab": simlab.__version__} | {name: importlib.metadata.version(name) for name in packages}
+
+
+def configuration(result: Result) -> dict[str, Any]:
+    """Everything that determines a result."""
+    return {
+        "task": result.task.model_dump(),
+        "subject": result.model.subject.model_dump(),
+        "controller": {"strategy": result.controller.strategy, "cue": result.controller.cue},
+        "seed": result.seed,
+        "versions": versions(),
+    }
+
+
+def save(result: Result, folder: str | Path) -> dict[str, str]:
+    """Write result.nc, motion.mot and metrics.json; all appear or none. Returns their paths by name."""
+    with whole(folder) as draft:
+        _dataset(result).to_netcdf(draft / "result.nc", engine="h5netcdf")
+        mocap.opensim.write_mot(draft / "motion.mot", motion(result.model, result.run.time, result.run.q))
+        text = json.dumps(report(result) | {"versions": versions()}, indent=2)
+        (draft / "metrics.json").write_text(text + "\n", encoding="utf-8")
+        names = sorted(path.name for path in draft.iterdir())
+    return {name: str(Path(folder) / name) for name in names}
+
+
+def writable(folder: str | Path) -> None:
+    """Make sure that files can be written to `folder` before any work is done. Errors: InputError."""
+    with whole(folder):
+        pass
+
+
+@contextmanager
+def whole(folder: str | Path) -> Iterator[Path]:
+    """A draft folder whose files move into `folder` when all are written. Errors: InputError if it cannot be written."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
+    except OSError as error:
+        raise InputError(f"--out {folder}: expected a folder that can be written, found: {error.strerror}") from None
+    try:
+        yield draft
+        for path in sorted(draft.iterdir()):
+            os.replace(path, folder / path.name)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _dataset(result: Result) -> Any:
+    import xarray as xr
+
+    run, model = result.run, result.model
+    data = {name: (DIMENSIONS[name], getattr(run, name), {"units": UNITS[name]}) for name in UNITS}
+    settings = json.dumps(configuration(result), sort_keys=True)
+    return xr.Dataset(
+        data,
+        coords={
+            "time": ("time", run.time, {"units": "s"}),
+            "side": list(SIDES),
+            "muscle": list(model.muscles.names),
+            "axis": ["x", "y", "z"],
+        },
+        attrs={
+            "title": f"simlab {result.task.name}: {model.subject.name}",
+            "conventions": "OpenSim frame: X forward, Y up, Z right; legs right, left",
+            "configuration": settings,
+            "configuration_sha256": hashlib.sha256(settings.encode()).hexdigest(),
+            "message": run.message,
+            "qp_failures": run.failures,
+        },
+    )
+
+
+def load(path: str | Path) -> Result:
+    """Read a result.nc, or the folder that holds it. Errors: InputError."""
+    import xarray as xr
+
+    path = Path(path)
+    path = path / "result.nc" if path.is_dir() else path
+    if not path.is_file():
+        raise InputError(f"{path}: expected a result.nc or the folder of one, found nothing")
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as data:
+            data.load()
+        settings = json.loads(data.attrs["configuration"])
+        arrays = {name: data[name].to_numpy() for name in ("time", *UNITS)}
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: not a result of simlab: {error}") from None
+    task = tasks.load(settings["task"]["name"], **{k: v for k, v in settings["task"].items() if k != "name"})
+    model = build(Subject.model_validate(settings["subject"]))
+    return Result(
+        model=load_barbell(model, task.barbell_kg),
+        task=task,
+        controller=Controller(**settings["controller"]),
+        plan=task.plan(build(model.subject.healthy())),
+        run=Run(**arrays, failures=int(data.attrs["qp_failures"]), message=str(data.attrs["message"])),
+        seed=settings["seed"],
+        wall_s=0.0,
+    )

@@ -1,0 +1,1 @@
+"""Compiled kernels (sources in ext/): kinematics, path, muscle, passive."""

@@ -1,0 +1,272 @@
+"""build(subject) -> Model: a deficit is a change to data, made here once. The loop and the kernels never hear of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simlab import anatomy
+from simlab.kernels import kinematics
+from simlab.motion import COORDINATES, SIDES, Array, Landmarks, Motion, readonly
+from simlab.subject import Leg, Subject
+
+GRAVITY = 9.80665
+PASSIVE_FIBRE = 0.35
+"""Share of the table's passive fibre force. With all of it the muscles of the back of the hip would resist flexion
+with 60 to 67 Nm, more than a squat demands (models/SOURCES.md, passive fibre force)."""
+TIGHT_SLACK = 0.15
+"""Relative shortening of the passive slack length at tightness 1."""
+TIGHT_GAIN = 1.0
+"""Relative increase of the passive force at tightness 1."""
+MAX_VELOCITY = 10.0
+"""Maximum shortening velocity [optimal fibre lengths/s] (De Groote et al. 2016, doi 10.1007/s10439-016-1591-9)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MuscleSet:
+    """The muscles of both legs. Arrays of shape (2, m) are right then left; the length polynomials serve both.
+
+    F0 [N], lopt, lts [m], penn [rad]; onset, one: strains of zero and of one passive force; slack, gain: scale of the
+    passive slack length and of the passive force (a tight muscle). Polynomials: see simlab.kernels.path.
+    """
+
+    names: tuple[str, ...]
+    F0: Array
+    lopt: Array
+    lts: Array
+    penn: Array
+    onset: Array
+    one: Array
+    slack: Array
+    gain: Array
+    lo: Array
+    hi: Array
+    start: np.ndarray
+    exponent: np.ndarray
+    weight: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spheres:
+    """Contact spheres of both feet: name, link, centre in the link [m] (k, 3), radius [m] (k,), foot (0 right, 1 left)."""
+
+    names: tuple[str, ...]
+    link: np.ndarray
+    centre: Array
+    radius: Array
+    foot: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One person, ready to be simulated. Every array is read-only, SI.
+
+    skeleton: the tree of 22 links; passive: joint tissue, shape (2, 9, 9), see simlab.kernels.passive;
+    points: landmark name -> (link, position in the link [m]).
+    """
+
+    subject: Subject
+    skeleton: anatomy.Skeleton
+    muscles: MuscleSet
+    passive: Array
+    spheres: Spheres
+    points: dict[str, tuple[int, Array]]
+
+    @property
+    def mass(self) -> float:
+        """Body mass [kg]."""
+        return float(self.skeleton.mass.sum())
+
+    @property
+    def weight(self) -> float:
+        """Body weight [N]."""
+        return self.mass * GRAVITY
+
+    def link(self, name: str) -> int:
+        """Index of a link, such as `tibia_r`."""
+        return self.skeleton.names.index(name)
+
+    def frames(self, q: Array) -> tuple[Array, Array]:
+        """World rotation (22, 3, 3) and origin [m] (22, 3) of every link at the state q (28,)."""
+        n = len(self.skeleton.names)
+        rotation, origin = np.empty((n, 3, 3)), np.empty((n, 3))
+        s = self.skeleton
+        kinematics.forward(s.parent, s.pos, s.axis, np.ascontiguousarray(q), rotation, origin)
+        return rotation, origin
+
+    def locate(self, q: Array, name: str) -> Array:
+        """World position [m] of a landmark, such as `heel_r`, at the state q (28,)."""
+        rotation, origin = self.frames(q)
+        link, local = self.points[name]
+        return origin[link] + rotation[link] @ local
+
+
+def build(subject: Subject) -> Model:
+    """The model of a subject: generic anatomy, scaled to mass and height, with the deficits written into its data."""
+    skeleton = anatomy.skeleton(subject.sex, subject.mass_kg, subject.height_m)
+    return Model(
+        subject=subject,
+        skeleton=skeleton,
+        muscles=_muscles(subject),
+        passive=_passive(subject),
+        spheres=_spheres(subject, skeleton.names),
+        points=_points(subject, skeleton.names),
+    )
+
+
+def strength(table: anatomy.Muscles, leg: Leg) -> Array:
+    """Fraction of the healthy maximum force of each muscle of a leg, shape (m,)."""
+    minimus = leg.gluteus_medius_strength if leg.gluteus_minimus_strength is None else leg.gluteus_minimus_strength
+    groups = {
+        "gluteus_medius": leg.gluteus_medius_strength,
+        "gluteus_minimus": minimus,
+        "gluteus_maximus": leg.gluteus_maximus_strength,
+        "external_rotators": leg.external_rotator_strength,
+    }
+    parts = {
+        "glmed1": leg.gluteus_medius_anterior_strength,
+        "glmed2": leg.gluteus_medius_middle_strength,
+        "glmed3": leg.gluteus_medius_posterior_strength,
+    }
+    out = np.ones(len(table.names))
+    for k, (name, member) in enumerate(zip(table.names, table.groups, strict=True)):
+        for group, value in groups.items():
+            if group in member:
+                out[k] *= value
+        part = parts.get(name)
+        if part is not None:
+            out[k] = part
+    return out
+
+
+def _muscles(subject: Subject) -> MuscleSet:
+    table = anatomy.muscles()
+    sex = anatomy.sex(subject.sex)
+    size = subject.height_m / anatomy.REFERENCE_HEIGHT
+    # Joint torque grows with body mass (Nm/kg is what strength tables give); the arms grow with height.
+    force = sex.strength * subject.mass_kg / anatomy.REFERENCE_MASS / size
+    tight = np.array([["adductors" in g for g in table.groups]]) * np.array([[leg.adductor_tightness] for leg in subject.legs()])
+    return MuscleSet(
+        names=table.names,
+        F0=_both(table.F0 * force * np.array([strength(table, leg) for leg in subject.legs()])),
+        lopt=_both(table.lopt * size),
+        lts=_both(table.lts * size),
+        penn=_both(table.penn),
+        onset=_both(table.onset),
+        one=_both(table.one),
+        slack=_both(1.0 - TIGHT_SLACK * tight),
+        gain=_both(PASSIVE_FIBRE * (1.0 + TIGHT_GAIN * tight)),
+        lo=table.lo,
+        hi=table.hi,
+        start=table.start,
+        exponent=table.exponent,
+        weight=readonly(table.weight * size, None),
+    )
+
+
+def _both(values: Array) -> Array:
+    return readonly(np.broadcast_to(values, (2, values.shape[-1])), 2, None)
+
+
+def _passive(subject: Subject) -> Array:
+    table = np.array([anatomy.passive()] * 2)
+    table[:, 5, 1:3] *= anatomy.sex(subject.sex).tibial_rotation_stiffness
+    # Ligament torque grows as strength does, with body mass.
+    table[:, :, [1, 2, 4, 7]] *= subject.mass_kg / anatomy.PASSIVE_MASS
+    return readonly(table, 2, 9, 9)
+
+
+def _spheres(subject: Subject, names: tuple[str, ...]) -> Spheres:
+    """The soles. Pronation is a varus posting: the medial spheres sit higher, so the foot must roll to lie flat."""
+    size = subject.height_m / anatomy.REFERENCE_HEIGHT
+    labels, links, centres, radii, feet = [], [], [], [], []
+    for foot, (suffix, leg) in enumerate(zip(("_r", "_l"), subject.legs(), strict=True)):
+        mirror = np.array([1.0, 1.0, 1.0 - 2.0 * foot])
+        for row in anatomy.contacts():
+            raised = -row.sole_z * np.tan(np.radians(leg.foot_pronation_deg))
+            labels.append(row.name + suffix)
+            links.append(names.index(row.link + suffix))
+            centres.append((np.asarray(row.centre) + [0.0, raised, 0.0]) * size * mirror)
+            radii.append(row.radius * size)
+            feet.append(foot)
+    return Spheres(
+        names=tuple(labels),
+        link=np.array(links, dtype=np.int32),
+        centre=readonly(centres, len(labels), 3),
+        radius=readonly(radii, len(labels)),
+        foot=np.array(feet, dtype=np.int32),
+    )
+
+
+def _points(subject: Subject, names: tuple[str, ...]) -> dict[str, tuple[int, Array]]:
+    size = subject.height_m / anatomy.REFERENCE_HEIGHT
+    out = {}
+    for row in anatomy.landmarks():
+        for suffix, mirror in (("_r", 1.0), ("_l", -1.0)):
+            link = row.link if row.link in names else row.link + suffix
+            name = row.name if row.midline else row.name + suffix
+            out[name] = (names.index(link), readonly(np.asarray(row.position) * size * [1.0, 1.0, mirror], 3))
+    return out
+
+
+# --- coordinates <-> state -------------------------------------------------------------------------------------------
+
+
+def state(model: Model, coordinates: Array) -> Array:
+    """The state q (28,) at the 27 coordinates in OpenSim's sense [m, rad] (`COORDINATES`)."""
+    from scipy.spatial.transform import Rotation
+
+    rotation = Rotation.from_euler("ZXY", coordinates[:3])
+    base = np.asarray(coordinates[3:6]) - rotation.as_matrix() @ model.skeleton.pelvis_origin
+    return np.concatenate([base, rotation.as_quat(canonical=True), coordinates[6:]])
+
+
+def motion(model: Model, time: Array, q: Array) -> Motion:
+    """Coordinates in OpenSim's sense of the states q (n, 28)."""
+    from scipy.spatial.transform import Rotation
+
+    rotation = Rotation.from_quat(q[:, 3:7])
+    values = np.empty((len(q), len(COORDINATES)))
+    values[:, :3] = rotation.as_euler("ZXY")
+    values[:, 3:6] = q[:, :3] + rotation.as_matrix() @ model.skeleton.pelvis_origin
+    values[:, 6:] = q[:, 7:]
+    return Motion(time=time, values=values)
+
+
+def landmarks(model: Model, time: Array, q: Array, source: str = "simulation") -> Landmarks:
+    """The points that metrics are computed from, at the states q (n, 28)."""
+    wanted = {"hip": "hip", "knee": "knee", "ankle": "ankle", "heel": "heel", "toe": "second_metatarsal_head", "asis": "asis"}
+    found = {name: np.empty((len(q), len(SIDES), 3)) for name in wanted}
+    for i, row in enumerate(q):
+        rotation, origin = model.frames(row)
+        for name, point in wanted.items():
+            for side, suffix in enumerate(("_r", "_l")):
+                link, local = model.points[point + suffix]
+                found[name][i, side] = origin[link] + rotation[link] @ local
+    return Landmarks(time=time, definition="joint centres of the model", source=source, **found)
+
+
+# --- loads -----------------------------------------------------------------------------------------------------------
+
+
+def load_barbell(model: Model, mass: float) -> Model:
+    """The model with a barbell of `mass` [kg] across the shoulders, rigid with the torso: 2.2 m long, uniform."""
+    if mass == 0.0:
+        return model
+    s = model.skeleton
+    i = model.link("torso")
+    place = (model.points["acromion_r"][1] + model.points["acromion_l"][1]) / 2 + np.array([-0.06, 0.0, 0.0])
+    total = s.mass[i] + mass
+    com = (s.mass[i] * s.com[i] + mass * place) / total
+    bar = mass * 2.2**2 / 12 * np.diag([1.0, 1.0, 0.0])
+
+    def shifted(inertia: Array, m: float, d: Array) -> Array:
+        return inertia + m * (d @ d * np.eye(3) - np.outer(d, d))
+
+    masses, coms, inertias = s.mass.copy(), s.com.copy(), s.inertia.copy()
+    masses[i], coms[i] = total, com
+    inertias[i] = shifted(s.inertia[i], s.mass[i], s.com[i] - com) + shifted(bar, mass, place - com)
+    for array in (masses, coms, inertias):
+        array.flags.writeable = False
+    return replace(model, skeleton=replace(s, mass=masses, com=coms, inertia=inertias))

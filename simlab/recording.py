@@ -1,0 +1,110 @@
+"""A recording, from its files to the numbers: read, locate, smooth, find the repetitions, measure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simlab import landmarks as lm
+from simlab import metrics, mocap
+from simlab.errors import InputError
+from simlab.mocap.plates import LOADED
+from simlab.motion import GroundReaction, Landmarks
+
+STILL = math.radians(10)
+"""Standing still: the knees turn slower than this [rad/s] ..."""
+SETTLED = 0.3
+"""... for at least this long in all [s]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A captured motion, ready to be measured. Landmarks are smoothed; body_weight [N]; each None where unknown."""
+
+    path: str
+    joint_centres: str
+    landmarks: Landmarks
+    repetitions: tuple[metrics.Repetition, ...]
+    ground_reaction: GroundReaction | None
+    body_weight: float | None
+
+
+def read(
+    path: str | Path,
+    static: str | Path | None = None,
+    grf: str | Path | None = None,
+    static_grf: str | Path | None = None,
+    joint_centres: str = "lateral-markers",
+    body_weight: float | None = None,
+    cutoff_hz: float = 6.0,
+    units: str | None = None,
+    up: str | None = None,
+) -> Recording:
+    """Read a recording with what belongs to it.
+
+    static: a standing trial with medial markers, for `clusters`; grf, static_grf: its force plates and those of the
+    standing trial. Body weight [N] is what is given, else the mean of static_grf, else the mean while standing still.
+    Errors: InputError; also when there is no whole repetition.
+    """
+    standing = None if static is None else mocap.read(static, units, up)
+    landmarks = lm.smooth(lm.locate(mocap.read(path, units, up), standing, joint_centres), cutoff_hz)
+    repetitions = metrics.repetitions(landmarks)
+    if not repetitions:
+        bend = np.degrees(np.ptp(metrics.knee_flexion(landmarks), axis=0).max())
+        raise InputError(f"{path}: expected a whole repetition, found knees that flex through {bend:.0f} deg and none")
+    reaction = None if grf is None else mocap.read_ground_reaction(grf, landmarks, units, up)
+    if body_weight is None and static_grf is not None:
+        body_weight = _static_weight(mocap.read_plates(static_grf, units, up))
+    if body_weight is None and reaction is not None:
+        body_weight = standing_weight(landmarks, reaction)
+    return Recording(
+        path=str(path),
+        joint_centres=joint_centres,
+        landmarks=landmarks,
+        repetitions=repetitions,
+        ground_reaction=reaction,
+        body_weight=body_weight,
+    )
+
+
+def _static_weight(plates: mocap.Plates) -> float:
+    total = plates.force[:, :, 1].sum(axis=1)
+    if total.mean() < LOADED:
+        raise InputError(f"{plates.source}: expected a person standing on the plates, found {total.mean():.0f} N")
+    return float(total.mean())
+
+
+def standing_weight(landmarks: Landmarks, reaction: GroundReaction) -> float | None:
+    """The mean total vertical force while standing still with straight knees [N]; None when nobody stood still."""
+    flexion = metrics.knee_flexion(landmarks).mean(axis=1)
+    straight = flexion <= flexion.min() + metrics.BOUND * np.ptp(flexion)
+    slow = np.abs(np.gradient(flexion, landmarks.time)) < STILL
+    still = np.interp(reaction.time, landmarks.time, (straight & slow).astype(float), left=0, right=0) == 1
+    step = float(np.median(np.diff(reaction.time)))
+    return float(reaction.force[still, :, 1].sum(axis=1).mean()) if still.sum() * step >= SETTLED else None
+
+
+def measure(recording: Recording) -> dict[str, Any]:
+    """The report of a recording: mean, SD and values of every metric over the repetitions, JSON-able."""
+    each = [
+        metrics.measure(
+            recording.landmarks,
+            ground_reaction=recording.ground_reaction,
+            body_weight=recording.body_weight,
+            window=repetition.window,
+        )
+        for repetition in recording.repetitions
+    ]
+    return {
+        "recording": recording.path,
+        "joint_centres": recording.joint_centres,
+        "joint_centre_definition": recording.landmarks.definition,
+        "repetitions": len(each),
+        "repetition_peaks_s": [round(repetition.peak, 4) for repetition in recording.repetitions],
+        "body_weight_n": recording.body_weight,
+        "metrics": metrics.summarise(each),
+    }

@@ -1,0 +1,232 @@
+"""The loop. It reads as the physics: sense, excite, activate, pull, step."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simlab.control import Controller, Habit, WholeBody, standing_drive
+from simlab.kernels import muscle
+from simlab.model import Model, build, load_barbell, state
+from simlab.motion import Array
+from simlab.muscles import ACTIVATION_S, DEACTIVATION_S, Muscles
+from simlab.tasks._plan import Plan, Weights
+from simlab.tasks._task import Task
+from simlab.world import World
+
+DT = 1e-3
+"""Physics step [s]."""
+FALLEN = 0.35
+"""A pelvis below this share of its planned lowest height has fallen."""
+
+CLEAR = 0.03
+"""A foot whose lowest point is this far above the other's does not stand [m]."""
+
+Progress = Callable[[str, float], None]
+"""Told the stage and the share of it that is done, 0..1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one run of the loop recorded, at the control ticks.
+
+    time [s] (n,); q (n, 28), v (n, 27): states; activation, force [N] (n, 2, m); drive (n, 2, m): commanded
+    activations; lumbar [Nm] (n, 3); ground [N] (n, 2, 3), mean over the tick; failures: ticks without an exact optimum.
+    """
+
+    time: Array
+    q: Array
+    v: Array
+    activation: Array
+    force: Array
+    drive: Array
+    lumbar: Array
+    ground: Array
+    failures: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A finished simulation: the model, what was asked, what happened. `message` is empty when all went well."""
+
+    model: Model
+    task: Task
+    controller: Controller
+    plan: Plan
+    run: Run
+    seed: int
+    wall_s: float
+
+    @property
+    def success(self) -> bool:
+        """The subject did the task and stands."""
+        return not self.run.message
+
+
+def simulate(
+    model: Model,
+    task: Task,
+    controller: Controller | None = None,
+    *,
+    seed: int = 0,
+    dt: float = DT,
+    progress: Progress | None = None,
+) -> Result:
+    """Simulate a task. seed is recorded; the simulation itself draws no random numbers.
+
+    The habitual strategy first lets the healthy twin learn the task; the twin's drive is kept for the next simulation
+    of the same body and task in this process.
+    """
+    controller = controller or Controller()
+    began = clock.perf_counter()
+    tell = progress or (lambda stage, share: None)
+    twin = load_barbell(build(model.subject.healthy()), task.barbell_kg)
+    plan, habit, run = _learn(twin, task, controller, dt, tell)
+    if run.message:  # the twin's own run is what there is to look at
+        return Result(
+            model=twin, task=task, controller=controller, plan=plan, seed=seed, wall_s=clock.perf_counter() - began,
+            run=replace(run, message=f"the healthy twin could not learn the task: {run.message}"),
+        )  # fmt: skip
+    model = load_barbell(model, task.barbell_kg)
+    weights = plan.weights if controller.strategy == "habitual" else plan.learning
+    weights = attend(weights, controller.cue)
+    run = loop(model, plan, weights, habit, dt, lambda share: tell(task.name, share))
+    return Result(
+        model=model, task=task, controller=controller, plan=plan, run=run, seed=seed, wall_s=clock.perf_counter() - began
+    )
+
+
+def attend(weights: Weights, cue: float) -> Weights:
+    """The cue: attention holds hip adduction and rotation to the plan."""
+    return replace(weights, frontal=max(weights.frontal, cue))
+
+
+_learned: dict[tuple[str, str, float], tuple[Plan, Habit, Run]] = {}
+
+
+def _learn(twin: Model, task: Task, controller: Controller, dt: float, tell: Progress) -> tuple[Plan, Habit, Run]:
+    """The plan, the habit, and the healthy run that it was learned in."""
+    key = (twin.subject.model_dump_json(exclude={"name"}), task.model_dump_json(), dt)
+    if key not in _learned:
+        tell("planning", 0.0)
+        plan = task.plan(twin)
+        tell("planning", 1.0)
+        run = loop(twin, plan, plan.learning, _untrained(twin, plan), dt, lambda share: tell("healthy twin learns", share))
+        drive, angles, rates = run.drive.copy(), run.q[:, 7:].copy(), run.v[:, 6:].copy()
+        if plan.symmetric:
+            drive[:] = drive.mean(axis=1, keepdims=True)
+        _learned[key] = plan, Habit(drive=drive, angles=angles, rates=rates), run
+    plan, habit, run = _learned[key]
+    return plan, habit if controller.strategy == "habitual" else _untrained(twin, plan), run
+
+
+def _untrained(twin: Model, plan: Plan) -> Habit:
+    """Standing drive throughout and no reflexes: what the healthy twin learns from, and a compensating mind's prior."""
+    drive = standing_drive(twin.muscles.names)
+    return Habit(drive=np.broadcast_to(drive, (len(plan.time), *drive.shape)))
+
+
+def loop(
+    model: Model, plan: Plan, weights: Weights, habit: Habit, dt: float, tell: Callable[[float], None]
+) -> Run:
+    """Run the plan: control at its period, physics at dt [s]. Stops at a fall or a NaN, and says so."""
+    body, brain = Muscles(model), WholeBody(model, plan, weights, habit)
+    steps = max(1, round(plan.period / dt))
+    lowest = FALLEN * plan.values[:, 4].min()
+    log = _Log()
+    with World(model, plan.period / steps) as world:
+        world.reset(_planted(model, state(model, plan.values[0])))
+        activation = habit.drive[0].copy()
+        message = ""
+        for tick in range(len(plan.time)):
+            now = world.state()
+            message = _trouble(now.q, lowest, plan.time[tick])
+            if message:
+                break
+            excitation = brain.excite(tick, now, activation, hurried=tick == 0)
+            ground = np.zeros((2, 3))
+            for step in range(steps):
+                s = world.state() if step else now
+                muscle.activation(activation.ravel(), excitation.ravel(), world.dt, ACTIVATION_S, DEACTIVATION_S)
+                body.update(s.q, s.v)
+                torque = body.torque(activation, s.v) + habit.reflex(tick + step / steps, s.q, s.v)
+                torque[:3] += brain.lumbar
+                world.step(torque)
+                ground += world.ground_reaction() / steps
+            force = body.active * activation + body.passive
+            log.add(plan.time[tick], now.q, now.v, activation.copy(), force, brain.command, brain.lumbar, ground)
+            if tick % 10 == 0:
+                tell((tick + 1) / len(plan.time))
+    tell(1.0)
+    columns = log.columns()
+    return Run(**columns, failures=brain.failures, message=message or _rose(model, columns["q"], plan))
+
+
+def _planted(model: Model, q: Array) -> Array:
+    """The state with each foot turned flat at its ankle and subtalar joint, just touching the ground.
+
+    A sole that starts inside the ground is thrown out at a speed that grows as the time step shrinks.
+    """
+    from scipy.optimize import least_squares
+
+    def heights(q: Array) -> Array:
+        rotation, origin = model.frames(q)
+        s = model.spheres
+        return origin[s.link][:, 1] + np.einsum("kj,kj->k", rotation[s.link][:, 1], s.centre) - s.radius
+
+    q, level = q.copy(), heights(q)
+    low = level.min()
+    for foot, suffix in enumerate(("_r", "_l")):
+        mine = model.spheres.foot == foot
+        if level[mine].min() > low + CLEAR:
+            continue  # a foot in the air stays as it is
+        angles = [6 + model.link(name + suffix) for name in ("talus", "calcn")]
+
+        def uneven(x: Array, angles: list[int] = angles, mine: Array = mine) -> Array:
+            turned = q.copy()
+            turned[angles] = x
+            height = heights(turned)[mine]
+            return height - height.mean()
+
+        q[angles] = least_squares(uneven, q[angles]).x
+    q[1] -= heights(q).min()
+    return q
+
+
+class _Log:
+    """Rows of a run, collected tick by tick."""
+
+    names = ("time", "q", "v", "activation", "force", "drive", "lumbar", "ground")
+
+    def __init__(self) -> None:
+        self._rows: list[tuple] = []
+
+    def add(self, *row: object) -> None:
+        self._rows.append(row)
+
+    def columns(self) -> dict[str, Array]:
+        out = {}
+        for name, values in zip(self.names, zip(*self._rows, strict=True), strict=True):
+            out[name] = np.array(values)
+            out[name].flags.writeable = False
+        return out
+
+
+def _trouble(q: Array, lowest: float, time: float) -> str:
+    if not np.isfinite(q).all():
+        return f"a state that is not a number after {time:.2f} s"
+    if q[1] < lowest:
+        return f"fell: the pelvis was {q[1]:.2f} m above the ground at {time:.2f} s"
+    return ""
+
+
+def _rose(model: Model, q: Array, plan: Plan) -> str:
+    """Why the last posture is not the planned one, or nothing."""
+    height, wanted = q[-1, 1], plan.values[-1, 4] + (q[0, 1] - plan.values[0, 4])
+    if height < 0.95 * wanted:
+        return f"did not stand up again: the pelvis ended {1000 * (wanted - height):.0f} mm too low"
+    return ""

@@ -1,0 +1,92 @@
+"""The double-leg squat: stand, go down, come up, stand."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from simlab.model import Model
+from simlab.motion import Array
+from simlab.tasks._plan import Plan, Sole, Weights, plan, postures, profile
+from simlab.tasks._task import Task
+
+STANDING_DEG = 5.0
+"""Knee flexion of relaxed standing [deg]."""
+PERIOD = 0.01
+"""Control period [s]. The result depends on it (5 ms and 20 ms move the projection angle by 3 deg), so it is fixed."""
+
+
+class Squat(Task):
+    """Settings of a squat. Times in seconds, lengths in metres at the subject's own size."""
+
+    name: str = "squat"
+    depth_deg: float = Field(default=75.0, ge=20.0, le=110.0)
+    """Peak knee flexion."""
+    descent_s: float = Field(default=1.0, ge=0.4, le=5.0)
+    ascent_s: float = Field(default=1.0, ge=0.4, le=5.0)
+    repetitions: int = Field(default=1, ge=1, le=50)
+    stance_width_m: float = Field(default=0.26, ge=0.1, le=0.8)
+    """Distance between the ankle centres."""
+    toe_out_deg: float = Field(default=12.0, ge=-10.0, le=45.0)
+    barbell_kg: float = Field(default=0.0, ge=0.0, le=200.0)
+    stand_before_s: float = Field(default=0.5, ge=0.3, le=10.0)
+    stand_after_s: float = Field(default=0.5, ge=0.2, le=10.0)
+
+    def plan(self, model: Model) -> Plan:
+        """The reference of a healthy body: `model` is the subject's healthy twin, so no deficit shapes what is wanted."""
+        depths = np.radians(np.linspace(STANDING_DEG, self.depth_deg, 13))
+        poses = self._postures(model, depths)
+        knots = [(0.0, depths[0]), (self.stand_before_s, depths[0])]
+        for _ in range(self.repetitions):
+            bottom = knots[-1][0] + self.descent_s
+            knots += [(bottom, depths[-1]), (bottom + self.ascent_s, depths[0])]
+        knots.append((knots[-1][0] + self.stand_after_s, depths[0]))
+        time, depth = profile(knots, PERIOD)
+        return plan(
+            model,
+            depths,
+            poses,
+            time,
+            depth,
+            feet=(0, 1),
+            symmetric=True,
+            start=self.stand_before_s,
+            weights=Weights(),
+            learning=Weights(frontal=1.0, drive=1.0),
+        )
+
+    def _postures(self, model: Model, depths: Array) -> Array:
+        yaw = np.radians(self.toe_out_deg)
+        size = model.subject.height_m / 1.68
+        legs = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "knee_adduction", "knee_rotation")
+        legs += ("ankle_angle", "subtalar_angle")
+        solve_for = ("pelvis_tx", "pelvis_ty", "pelvis_tilt", "lumbar_extension", *legs)
+
+        def expand(x: dict[str, float], _: float) -> dict[str, float]:
+            sides = {f"{name}{side}": x[name] for name in legs for side in ("_r", "_l")}
+            return {name: x[name] for name in solve_for[:4]} | sides
+
+        def residual(x: dict[str, float], q: Array, depth: float) -> list[float]:
+            sole = Sole(model, q)
+            u = depth / np.radians(95.0)
+            heel, foot = sole.heel("_r"), sole.axis("_r")
+            knee, ankle = sole.link("tibia_r"), sole.link("talus_r")
+            contact = [sole.points[n + "_r"][1] for n in ("heel_medial", "heel_lateral", "metatarsal_1", "metatarsal_5")]
+            over_toe = (knee[2] - ankle[2]) - np.tan(yaw) * (knee[0] - ankle[0])
+            return [
+                *(300.0 * y for y in contact),
+                300.0 * heel[0],
+                100.0 * (ankle[2] - self.stance_width_m / 2),
+                100.0 * (np.arctan2(foot[2], foot[0]) - yaw),
+                100.0 * (x["knee_angle_r"] - depth),
+                5.0 * (x["pelvis_tilt"] + np.radians(2.0 + 28.0 * u)),
+                5.0 * (x["lumbar_extension"] + np.radians(2.0 + 16.0 * u)),
+                200.0 * (self._centre_of_mass(model, q)[0] - 0.085 * size),
+                15.0 * over_toe,
+                20.0 * x["knee_adduction_r"],
+                3.0 * x["knee_rotation_r"],
+                2.0 * x["subtalar_angle_r"],
+            ]
+
+        guess = {"pelvis_ty": 0.95 * size, "hip_flexion": 0.1, "hip_adduction": -0.1, "knee_angle": 0.1, "ankle_angle": 0.1}
+        return postures(solve_for, guess, depths, expand, residual, model)

@@ -1,0 +1,77 @@
+"""The path kernel against its twin and against differences of its own lengths."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from reference import path as twin
+
+from simlab.kernels import path
+
+MUSCLES = 12
+
+
+def lengths(q: NDArray, *table: NDArray) -> tuple[NDArray, NDArray]:
+    out = np.full(MUSCLES, np.nan), np.full((MUSCLES, 8), np.nan)
+    path.lengths(q, *table, *out)
+    return out
+
+
+@pytest.fixture
+def table(rng: np.random.Generator) -> tuple[NDArray, ...]:
+    """lo, hi, start, exponent, weight: sparse monomials up to the fifth power, one muscle without any."""
+    count = rng.integers(1, 40, MUSCLES)
+    count[5] = 0
+    start = np.append(0, np.cumsum(count)).astype(np.int32)
+    exponent = (rng.integers(0, 6, (start[-1], 8)) * (rng.random((start[-1], 8)) < 0.4)).astype(np.int8)
+    exponent[0] = 0
+    assert set(range(6)) == set(np.unique(exponent)) and np.ptp(exponent, axis=0).min() == 5
+    return -rng.uniform(0.5, 2, 8), rng.uniform(0.5, 2, 8), start, exponent, rng.normal(size=start[-1])
+
+
+def poses(rng: np.random.Generator, lo: NDArray, hi: NDArray, number: int) -> NDArray:
+    """Random poses, a third of the angles beyond their range, on both sides."""
+    q = lo + (hi - lo) * rng.uniform(-0.25, 1.25, (number, 8))
+    assert ((q < lo).any(0) & (q > hi).any(0) & ((q > lo) & (q < hi)).any(0)).all()
+    return q
+
+
+def test_twin_agrees_in_range_and_beyond(rng: np.random.Generator, table: tuple[NDArray, ...]) -> None:
+    for q in poses(rng, *table[:2], 100):
+        for actual, expected in zip(lengths(q, *table), twin.lengths(q, *table), strict=True):
+            np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
+
+
+def test_moment_arm_is_minus_the_derivative_of_length(rng: np.random.Generator, table: tuple[NDArray, ...]) -> None:
+    step = 1e-6
+    for q in poses(rng, *table[:2], 40):
+        assert np.minimum(np.abs(q - table[0]), np.abs(q - table[1])).min() > step, "a pose sits on the kink"
+        _, dL = lengths(q, *table)
+        numerical = [(lengths(q + d, *table)[0] - lengths(q - d, *table)[0]) / (2 * step) for d in step * np.eye(8)]
+        np.testing.assert_allclose(dL, np.transpose(numerical), atol=1e-8 * max(1, np.abs(dL).max()))
+
+
+def test_length_is_constant_beyond_the_range(table: tuple[NDArray, ...]) -> None:
+    lo, hi = table[:2]
+    for near, far in ((hi + 0.1, hi + 5.0), (lo - 0.1, lo - 5.0)):
+        L, dL = lengths(near, *table)
+        np.testing.assert_array_equal(L, lengths(far, *table)[0])
+        assert not dL.any()
+
+
+def test_muscle_without_monomials_has_no_length(rng: np.random.Generator, table: tuple[NDArray, ...]) -> None:
+    L, dL = lengths(poses(rng, *table[:2], 40)[0], *table)
+    assert L[5] == 0 and (dL[5] == 0).all()
+
+
+def test_pulley_of_constant_radius() -> None:
+    """L = L0 - r q: a moment arm of r at every angle, about that joint only."""
+    lo, hi = np.full(8, -1.0), np.full(8, 1.0)
+    exponent = np.zeros((2, 8), dtype=np.int8)
+    exponent[1, 3] = 1
+    L, dL = np.empty(1), np.empty((1, 8))
+    for angle in (-0.8, 0.0, 0.5):
+        path.lengths(
+            np.eye(8)[3] * angle, lo, hi, np.array([0, 2], dtype=np.int32), exponent, np.array([0.3, -0.04]), L, dL
+        )
+        assert L[0] == pytest.approx(0.3 - 0.04 * angle)
+        np.testing.assert_allclose(-dL[0], 0.04 * np.eye(8)[3], atol=1e-15)
