@@ -13,7 +13,7 @@ from functools import cache
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def available() -> bool:
 def load(real: bool | None = None) -> dict[str, Trimesh]:
     """One surface for each body [m, body frame, stature 1.70 m]. `real`: True, False, or None for the best there is.
 
-    Bodies: those of the model; `head`, whose origin is `NECK`; `arm_r` and `arm_l`, which hang along -Y from `SHOULDER`.
+    Bodies: those of the model; `head`, whose origin is `NECK`; `arm_r` and `arm_l`, hanging along -Y from `SHOULDER`.
     Errors: ModuleNotFoundError with the remedy if `real` is True and the extra `bones` is missing.
     """
     import trimesh
@@ -55,7 +55,14 @@ def load(real: bool | None = None) -> dict[str, Trimesh]:
     bodies: dict[str, list[Trimesh]] = {}
     for body, piece in pieces:
         bodies.setdefault(body, []).append(piece)
-    return {body: trimesh.util.concatenate(parts) for body, parts in bodies.items()}
+    return {body: trimesh.Trimesh(*_joined(parts), process=False) for body, parts in bodies.items()}
+
+
+def _joined(parts: list[Trimesh]) -> tuple[Array, Array]:
+    """Vertices and faces of several surfaces as one."""
+    first = np.cumsum([0, *(len(part.vertices) for part in parts)])
+    faces = [part.faces + start for part, start in zip(parts, first[:-1], strict=True)]
+    return np.vstack([part.vertices for part in parts]), np.vstack(faces)
 
 
 def _rows(name: str) -> list[dict[str, str]]:
@@ -107,15 +114,17 @@ def _select(mesh: Trimesh, row: dict[str, str]) -> Trimesh:
     """The connected parts of the mesh whose centre's x [m] and number of points are within the row's limits."""
     import trimesh
 
-    limits = [row[f"part_{name}"] for name in ("x_min_m", "x_max_m", "points_min", "points_max")]
-    if not any(limits):
+    names = ("part_x_min_m", "part_x_max_m", "part_points_min", "part_points_max")
+    if not any(row[name] for name in names):
         return mesh
-    low_x, high_x, low_n, high_n = (float(text or default) for text, default in zip(limits, (-9, 9, 0, 1e9), strict=True))
+    low_x, high_x, low_n, high_n = (float(row[name] or free) for name, free in zip(names, (-9, 9, 0, 1e9), strict=True))
     part = trimesh.graph.connected_component_labels(mesh.edges, node_count=len(mesh.vertices))
     count = np.bincount(part)
     centre = np.bincount(part, mesh.vertices[:, 0]) / count
     keep = (low_x <= centre) & (centre < high_x) & (low_n <= count) & (count <= high_n)
-    return trimesh.Trimesh(mesh.vertices, mesh.faces[keep[part[mesh.faces[:, 0]]]], process=False)
+    chosen = trimesh.Trimesh(mesh.vertices, mesh.faces[keep[part[mesh.faces[:, 0]]]], process=False)
+    chosen.remove_unreferenced_vertices()
+    return chosen
 
 
 def _placement(row: dict[str, str]) -> Array:
@@ -136,9 +145,9 @@ def _plain() -> Iterator[tuple[str, Trimesh]]:
         rows = list(group)
         point = np.array([[float(row[f"{axis}_m"]) for axis in "xyz"] for row in rows])
         radius, width = (np.array([float(row[name]) for row in rows]) for name in ("radius_m", "width"))
-        for mirror in (1.0, -1.0) if rows[0]["mirror"] == "1" else (1.0,):
-            single = body in ("pelvis", "torso", "head")
-            yield body if single else body + ("_r" if mirror > 0 else "_l"), _rod(point * (1.0, 1.0, mirror), radius, width)
+        for mirror, suffix in ((1.0, "_r"), (-1.0, "_l")) if rows[0]["mirror"] == "1" else ((1.0, ""),):
+            name = body if body in ("pelvis", "torso", "head") else body + suffix
+            yield name, _rod(point * (1.0, 1.0, mirror), radius, width)
 
 
 def _rod(point: Array, radius: Array, width: Array, steps: int = 8, sides: int = 20) -> Trimesh:

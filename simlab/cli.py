@@ -209,7 +209,7 @@ def show(result: Annotated[Path, typer.Argument(help="A result.nc, or the folder
 
     loaded = export.load(result)
     try:
-        scene.show(simulated(loaded, loaded.model.subject.name))
+        scene.show([simulated(loaded, loaded.model.subject.name)])
     except RuntimeError as error:  # no display
         raise Failed(str(error)) from None
 
@@ -256,7 +256,7 @@ def _render(people: list[tuple[str, Any]], real: Any, out: Path, tell: Callable[
     with export.whole(out) as draft:
         tell("picture", 0.0)
         scene.comparison(figures, ghost, draft / "picture.png")
-        movie.write(figures, ghost, draft / "movie.mp4", progress=lambda share: tell("movie", share))
+        movie.write(figures, ghost, draft / "movie.mp4", progress=lambda done, total: tell("movie", done / total))
     return {name: str(out / name) for name in ("picture.png", "movie.mp4")}
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from simlab.kernels import kinematics
 from simlab.model import GRAVITY, Model
 from simlab.motion import COORDINATES, LEG_COORDINATES, Array
-from simlab.muscles import ACTIVATION_S, DEACTIVATION_S, Muscles, reflex
+from simlab.muscles import ACTIVATION_S, DEACTIVATION_S, Muscles
 from simlab.tasks._plan import Plan, Weights
 from simlab.world import FRICTION, State
 
@@ -72,35 +72,14 @@ def standing_drive(names: tuple[str, ...]) -> Array:
     return np.tile(drive, (2, 1))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Habit:
-    """What the nervous system is used to, at the control ticks: the drive (n, 2, m) that activations are pulled
-    towards, and the motion about which reflexes act: hinge angles and rates (n, 21), None before anything was learned.
-    """
-
-    drive: Array
-    angles: Array | None = None
-    rates: Array | None = None
-
-    def reflex(self, tick: float, q: Array, v: Array) -> Array | float:
-        """Reflex torques (21,) [Nm] at a time in ticks, the habit interpolated."""
-        if self.angles is None or self.rates is None:
-            return 0.0
-        k = min(int(tick), len(self.angles) - 2)
-        share = min(tick - k, 1.0)
-        angle, rate = (x[k] + share * (x[k + 1] - x[k]) for x in (self.angles, self.rates))
-        return reflex((angle, rate), q, v)
-
-
 class WholeBody:
-    """The programme of one simulation."""
+    """The programme of one simulation. `drive` (ticks, 2, m) is what activations are pulled towards."""
 
-    def __init__(self, model: Model, plan: Plan, weights: Weights, habit: Habit) -> None:
+    def __init__(self, model: Model, plan: Plan, weights: Weights, drive: Array) -> None:
         from proxsuite import proxqp
 
         self._proxqp = proxqp
-        self.model, self.plan, self.weights, self.habit = model, plan, weights, habit
-        self.drive = drive = habit.drive
+        self.model, self.plan, self.weights, self.drive = model, plan, weights, drive
         self.muscles = Muscles(model)
         self.failures = 0
         self.lumbar = np.zeros(3)
@@ -185,7 +164,6 @@ class WholeBody:
         kinematics.com_jacobian(s.parent, s.pos, s.axis, s.mass, s.com, q, v, com, com_jacobian, com_drift)
         contact, contact_drift = self._contacts(q, v)
         gain, passive = self.muscles.torques(q, v)
-        passive[6:] += self.habit.reflex(tick, q, v)
 
         H, g = np.zeros((n, n)), np.zeros(n)
         angles, rates = q[7:], v[6:]
@@ -253,38 +231,30 @@ class WholeBody:
         return rotation, float(now.as_euler("ZXY")[1] - bank), float(rotation[:, 0] @ v[3:6])
 
     def _solve(self, H: Array, g: Array, A: Array, b: Array, lower: Array, upper: Array) -> Array | None:
-        """The optimum, or None. A warm start can be mistaken for infeasible, so a failure is tried again cold."""
+        """The optimum, or None.
+
+        Never started from the last optimum: ProxQP has mistaken such starts for infeasible, they are slower here, and
+        a solve that depends on nothing but its data is easier to reproduce.
+        """
         rows = len(self._cone)
-        data = {"H": H, "g": g, "A": A, "b": b, "C": self._cone, "l": np.full(rows, -1e5), "u": np.zeros(rows)}
-        data |= {"l_box": lower, "u_box": upper}
+        data = (H, g, A, b, self._cone, np.full(rows, -1e5), np.zeros(rows), lower, upper)
         if self._qp is None:
-            self._qp = self._solver()
-            self._qp.init(**data)
+            self._qp = self._proxqp.dense.QP(self._n, self._nv, rows, True)
+            self._qp.settings.eps_abs = 1e-4
+            self._qp.settings.eps_rel = 1e-6
+            self._qp.settings.max_iter = 1500
+            self._qp.settings.initial_guess = self._proxqp.InitialGuess.EQUALITY_CONSTRAINED_INITIAL_GUESS
+            self._qp.init(*data)
         else:
-            self._qp.update(**data)
+            self._qp.update(*data)
         self._qp.solve()
-        if not self._solved():
-            self._qp = self._solver()
-            self._qp.init(**data)
-            self._qp.solve()
-        if not self._solved():
+        results = self._qp.results
+        if results.info.status != self._proxqp.QPSolverOutput.PROXQP_SOLVED:
             self.failures += 1
-            if not self._qp.results.info.pri_res < 1.0:
+            if not results.info.pri_res < 1.0:
                 return None
-        self._qp.settings.initial_guess = self._proxqp.InitialGuess.WARM_START_WITH_PREVIOUS_RESULT
-        x = np.array(self._qp.results.x)
+        x = np.array(results.x)
         return x if np.isfinite(x).all() else None
-
-    def _solver(self) -> Any:
-        qp = self._proxqp.dense.QP(self._n, self._nv, len(self._cone), True)
-        qp.settings.eps_abs = 1e-4
-        qp.settings.eps_rel = 1e-6
-        qp.settings.max_iter = 1500
-        qp.settings.initial_guess = self._proxqp.InitialGuess.EQUALITY_CONSTRAINED_INITIAL_GUESS
-        return qp
-
-    def _solved(self) -> bool:
-        return self._qp.results.info.status == self._proxqp.QPSolverOutput.PROXQP_SOLVED
 
 
 def _task(H: Array, g: Array, jacobian: Array, desired: Array, weight: Array) -> None:

@@ -16,21 +16,6 @@ CROSSED = 8
 """The muscles span the first eight leg coordinates; the midtarsal joint has tissue only."""
 
 
-REFLEX = {"hip_adduction": (15.0, 2.5), "hip_rotation": (6.0, 0.8), "subtalar_angle": (5.0, 0.2)}
-"""Short-range and reflex stiffness [Nm/rad] and damping [Nms/rad] about the habitual motion. Rigid-tendon muscles have
-none of their own; without it the free frontal plane drifts, and a smaller time step gives another knee."""
-_REFLEX_DOF = np.array([3 + LEG * leg + LEG_COORDINATES.index(name) for leg in (0, 1) for name in REFLEX])
-_REFLEX_GAIN = np.array([REFLEX[name] for _ in (0, 1) for name in REFLEX])
-
-
-def reflex(habit: tuple[Array, Array], q: Array, v: Array) -> Array:
-    """Hinge torques (21,) [Nm] that resist departing from the habitual hinge angles (21,) and rates (21,)."""
-    out = np.zeros(3 + 2 * LEG)
-    angle, rate = (habit[i][_REFLEX_DOF] - x[_REFLEX_DOF] for i, x in enumerate((q[7:], v[6:])))
-    out[_REFLEX_DOF] = _REFLEX_GAIN[:, 0] * angle + _REFLEX_GAIN[:, 1] * rate
-    return out
-
-
 class Muscles:
     """Work space for the muscles of both legs; arrays (2, m) are right then left and overwritten by each call.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -31,14 +31,16 @@ OUTWARD = (-1.0, 1.0)
 JOINTS = ("asis", "hip", "knee", "ankle", "heel", "toe")
 LIMBS = (("asis", "hip"), ("hip", "knee"), ("knee", "ankle"), ("ankle", "heel"), ("heel", "toe"), ("toe", "ankle"))
 
-# Okabe & Ito's colours keep apart for colour-blind readers; the activation ramp falls evenly in lightness (CIELAB L* 88 to 26).
+# Okabe & Ito's colours stay apart for colour-blind readers; the activation ramp falls in lightness (L* 88 to 16).
 BONE, FADED = (0.93, 0.88, 0.78), (0.90, 0.905, 0.915)
+SOLID_BONE = {"ambient": 0.22, "diffuse": 0.85, "specular": 0.12, "specular_power": 18}
+FLAT_BONE = {"ambient": 0.55, "diffuse": 0.50}
 TENDON = np.array((240, 230, 214))
 ACTIVATION = np.array(((247, 214, 190), (243, 165, 131), (230, 111, 92), (196, 59, 78), (142, 23, 74), (84, 9, 60)))
 INK, GREY, PAPER, CARD, GRID, FLOOR = "#20242c", "#6b7280", "#ffffff", "#f6f7f9", "#e7eaef", "#e0e3e9"
 VALGUS, VARUS, CAPTURED = "#d55e00", "#0072b2", "#2f8fd0"
 
-COARSE = 0.006
+COARSE = 0.008
 """Grain of the bones in a movie [m]: about two pixels."""
 
 PATH_SAMPLES, PATH_SIDES = 18, 8
@@ -48,7 +50,7 @@ TURN_SIDE = np.array(((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0)))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MusclePath:
-    """One muscle over time: points [m, world], shape (n, k, 3); activation 0..1, shape (n,); radius of the belly [m]."""
+    """One muscle over time: points [m, world], shape (n, k, 3); activation 0..1, shape (n,); belly radius [m]."""
 
     name: str
     points: Array
@@ -117,11 +119,12 @@ def facing(figure: Figure) -> Figure:
     def moved(points: Array) -> Array:
         return np.asarray(np.einsum("nij,nkj->nki", turn, points - centre))
 
+    points: Any = {name: moved(getattr(marks, name)) for name in JOINTS}
     return replace(
         figure,
         bodies={name: world @ x for name, x in figure.bodies.items()},
         muscles=tuple(replace(m, points=moved(m.points)) for m in figure.muscles),
-        landmarks=replace(marks, **{name: moved(getattr(marks, name)) for name in JOINTS}),
+        landmarks=replace(marks, **points),
     )
 
 
@@ -206,10 +209,17 @@ def _belly(samples: int) -> Array:
     return np.asarray(0.2 + 0.85 * np.sin(np.pi * np.linspace(0.0, 1.0, samples)) ** 1.3)
 
 
+def _surface(points: Array, faces: Any) -> Any:
+    """A pyvista surface of triangles (f, 3)."""
+    import pyvista as pv
+
+    return pv.PolyData.from_regular_faces(points, faces)
+
+
 _STEPS = np.arange(32)
 _QUAD = np.array(((0, 1, 2), (0, 2, 3)))
 _FAN = np.column_stack((np.zeros(32, int), _STEPS + 1, _STEPS + 2))
-_BOW = np.vstack((np.column_stack((_STEPS, _STEPS + 1, _STEPS + 33)), np.column_stack((_STEPS + 1, _STEPS + 34, _STEPS + 33))))
+_BOW = np.vstack([np.column_stack((_STEPS + a, _STEPS + b, _STEPS + 33)) for a, b in ((0, 1), (1, 34))])
 
 
 @cache
@@ -236,7 +246,7 @@ class Ink:
 
     def add(self, corners: Array, faces: Any, colour: str, opacity: Any = 1.0) -> None:
         """Triangles (f, 3) between corners (k, 2); `opacity` is one number or one for each corner."""
-        self.depth += 1e-4  # later shapes lie on earlier ones
+        self.depth += 0.01  # later shapes lie on earlier ones; less drowns in the depth buffer
         points = np.empty((len(corners), 3))
         points[:, 0], points[:, 1], points[:, 2] = self.depth, corners[:, 1], -corners[:, 0]
         self.points.append(points)
@@ -282,10 +292,8 @@ class Ink:
         self.add(rim, _BOW, colour)
 
     def mesh(self) -> Any:
-        """All shapes as one surface with the point array `ink`: opaque shapes without the fourth number, they draw faster."""
-        import pyvista as pv
-
-        mesh = pv.PolyData.from_regular_faces(np.vstack(self.points), np.vstack(self.faces))
+        """All shapes as one surface with the point array `ink`; opaque shapes are plain RGB, which draws faster."""
+        mesh = _surface(np.vstack(self.points), np.vstack(self.faces))
         rgba = np.vstack(self.colours) * (1.0, 1.0, 1.0, 255.0)
         mesh["ink"] = (rgba if (rgba[:, 3] < 255.0).any() else rgba[:, :3]).astype(np.uint8)
         return mesh
@@ -303,7 +311,8 @@ def fppa_text(angle: float) -> str:
     degrees = round(float(np.degrees(angle)), 1) + 0.0
     if degrees == 0.0:
         return "FPPA 0.0°"
-    return f"FPPA {'+' if degrees > 0 else '−'}{abs(degrees):.1f}° ({'valgus' if degrees > 0 else 'varus'})"
+    sign, word = ("+", "valgus") if degrees > 0 else ("\N{MINUS SIGN}", "varus")
+    return f"FPPA {sign}{abs(degrees):.1f}° ({word})"
 
 
 # --- the sheet --------------------------------------------------------------------------------------------------------
@@ -387,19 +396,23 @@ class Sheet:
         off_screen: bool = True,
         fine: bool = True,
     ) -> None:
-        """`frames`: the instants that will be drawn, for each person, so that they all fit. `fine`: shadows in corners."""
+        """`frames`: the instants that will be drawn, for each person, so that they all fit. `fine`: soft shadows."""
         import pyvista as pv
+        from vtkmodules.vtkCommonCore import vtkLogger
 
+        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)  # it warns of a missing X server, then uses EGL
         people = [facing(figure) for figure in figures]
         ghost = facing(captured) if captured is not None else None
         self.size, self.fine = size, fine
         larger = (2.0 if fine else 1.5) if off_screen else 1.0
         window = [round(larger * pixels) for pixels in size]
         self.pixel = window[1] / HEIGHT
-        self.plotter = pv.Plotter(off_screen=off_screen, window_size=window, lighting="none", border=False)
+        plotter: Any = pv.Plotter
+        self.plotter = plotter(off_screen=off_screen, window_size=window, lighting="none", border=False)
         if off_screen:
             self.plotter.disable_anti_aliasing()
         self.plotter.set_background(PAPER)
+        self.plotter.renderer.SetUseOIT(False)  # blend in the order drawn, as ink on paper
         everyone = [*people, *([ghost] if ghost is not None else [])]
         if not everyone:
             raise ValueError("a picture needs at least one person")
@@ -412,7 +425,7 @@ class Sheet:
         self._light()
 
     def draw(self, indices: Sequence[int], stand_in: int | None = None) -> None:
-        """Move every person to an instant; `stand_in` is the instant of the pale skeleton behind the captured joints."""
+        """Move every person to an instant; `stand_in`: that of the pale skeleton behind the captured joints."""
         for person, index in zip(self.people, indices, strict=True):
             person.draw(index, stand_in)
 
@@ -421,10 +434,13 @@ class Sheet:
         from PIL import Image
 
         self.plotter.render()
-        return np.asarray(Image.fromarray(self.plotter.screenshot(return_img=True)).resize(self.size, Image.Resampling.BOX))
+        large = Image.fromarray(self.plotter.screenshot(return_img=True))
+        return np.asarray(large.resize(self.size, Image.Resampling.BOX))
 
-    def text(self, words: str, at: Any, points: float, colour: str = INK, *, bold: bool = False, align: str = "left") -> Any:
-        """Words on the sheet, their baseline at (u, v); returns the actor, whose `input` can be changed."""
+    def text(
+        self, words: str, at: Any, points: float, colour: str = INK, *, bold: bool = False, align: str = "left"
+    ) -> Any:
+        """Words on the sheet, their baseline at (u, v), `points` high; returns the actor."""
         from vtkmodules.vtkRenderingCore import vtkTextActor
 
         actor = vtkTextActor()
@@ -462,8 +478,14 @@ class Sheet:
         if any(person.muscles for person in everyone):
             self._legend(ink, right)
         self.flat(ink)
+        pale = (
+            f" Pale behind the captured joints: {everyone[0].label}."
+            if not everyone[-1].bodies and len(everyone) > 1
+            else ""
+        )
         self.text(
-            "Parallel projection: angles and lengths on paper are true. Grid 10 cm. In a front view the person's right is on the left.\n"
+            "Parallel projection: angles and lengths on paper are true. Grid 10 cm. "
+            f"In a front view the person's right is on the left.{pale}\n"
             "FPPA, frontal-plane projection angle of hip, knee and ankle: dashed, the thigh prolonged; "
             "orange, knee inward (valgus); blue, outward (varus).",
             (MARGIN, 18),
@@ -491,7 +513,8 @@ class Sheet:
             ((0.1, 1.0, -0.2), 0.28, "#ffffff"),  # rim, from above
             ((1.0, 0.0, 0.0), 0.18, "#ffffff"),
         ):
-            light = pv.Light(position=toward, focal_point=(0, 0, 0), intensity=strength, color=colour, light_type="scene light")
+            light = pv.Light(position=toward, intensity=strength, color=colour, light_type="scene light")
+            light.focal_point = (0.0, 0.0, 0.0)
             light.positional = False
             plotter.add_light(light)
         width = HEIGHT * plotter.window_size[0] / plotter.window_size[1]
@@ -556,33 +579,27 @@ class Person:
         return [first, *others]
 
     def _bones(self) -> None:
-        import pyvista as pv
-
         self.bodies = dressed(self.figure)
         self.bone_actors: dict[str, list[Any]] = {}
         for name, surface in bones.load().items():
             if name in self.bodies:
-                surface = surface if self.sheet.fine else bones.thin(surface, COARSE)
-                mesh = pv.PolyData.from_regular_faces(surface.vertices, surface.faces)
+                surface = surface if self.sheet.fine or name[:3] == "arm" else bones.thin(surface, COARSE)
+                mesh = _surface(surface.vertices, surface.faces)
                 mesh = mesh.compute_normals(split_vertices=False, consistent_normals=False)
                 upper = name in ("torso", "head", "arm_r", "arm_l")
                 tone = FADED if self.faded or upper else BONE
-                style: dict[str, Any] = {"color": tone, "ambient": 0.22, "diffuse": 0.85, "specular": 0.12, "specular_power": 18}
-                if self.faded:
-                    style |= {"ambient": 0.55, "diffuse": 0.5, "specular": 0.0}
-                self.bone_actors[name] = self._copies(mesh, **style)
+                style = FLAT_BONE if self.faded else SOLID_BONE
+                self.bone_actors[name] = self._copies(mesh, color=tone, **style)
 
     def _muscles(self) -> None:
-        import pyvista as pv
-
-        self.muscle_mesh = None
+        self.muscle_mesh: Any = None
         if self.figure.muscles:
             muscles = self.figure.muscles
             self.curves = _curves(muscles)
             self.radius = np.outer([m.radius for m in muscles], _belly(PATH_SAMPLES))
             self.activation = np.stack([m.activation for m in muscles], axis=1)
             points, _ = _tubes(self.curves[0], self.radius, PATH_SIDES)
-            mesh = pv.PolyData.from_regular_faces(points, _tube_faces(len(muscles), PATH_SAMPLES, PATH_SIDES))
+            mesh = _surface(points, _tube_faces(len(muscles), PATH_SAMPLES, PATH_SIDES))
             mesh["rgb"] = np.zeros((len(points), 3), np.uint8)
             mesh["Normals"] = np.zeros((len(points), 3), np.float32)
             mesh.GetPointData().SetActiveNormals("Normals")
@@ -608,7 +625,7 @@ class Person:
 
     def _overlay(self) -> None:
         self.under, self.over = self.sheet.flat(self._shadow(0)), self.sheet.flat(self._lines(0))
-        front, side = self.panels
+        side = self.panels[1]
         self.labels = []
         for s in SIDES if self.figure.fppa else ():
             align = "right" if s == "right" else "left"
@@ -632,7 +649,7 @@ class Person:
             at = front.paper(marks.knee[index])[s] + (OUTWARD[s] * 0.13 * front.scale, 0.0)
             for key, text, drop in (("angle", words, 0.0), ("word", tendency and f"({tendency}", -24.0)):
                 label[key].SetInput(text)
-                label[key].SetPosition(*((at + (0.0, drop)) * self.sheet.pixel))
+                label[key].SetPosition(at[0] * self.sheet.pixel, (at[1] + drop) * self.sheet.pixel)
                 tone = VALGUS if angle > 0 else VARUS
                 label[key].GetTextProperty().SetColor(*(c / 255.0 for c in rgb_of(tone)))
         self.read_out.SetInput(self._reading(index))
@@ -664,8 +681,7 @@ class Person:
             paper = {name: panel.paper(getattr(marks, name)[index]) for name in JOINTS}
             for s in range(2):
                 if panel.view == "front":
-                    leg = (paper[name][s] for name in ("hip", "knee", "ankle"))
-                    self._angle(ink, *leg, panel.scale, OUTWARD[s])
+                    self._angle(ink, paper["hip"][s], paper["knee"][s], paper["ankle"][s], panel.scale, OUTWARD[s])
                 elif not self.is_captured:
                     self._leg(ink, paper["hip"][s], paper["knee"][s], paper["ankle"][s], panel.scale)
             if self.is_captured:
@@ -697,7 +713,7 @@ class Person:
             for a, b in LIMBS:
                 ink.line(paper[a][s], paper[b][s], 0.017 * m, CAPTURED, 0.55)
         for name in ("asis", "hip"):
-            ink.line(*paper[name], 0.017 * m, CAPTURED, 0.55)
+            ink.line(paper[name][0], paper[name][1], 0.017 * m, CAPTURED, 0.55)
         for name in JOINTS:
             for joint in paper[name]:
                 bead = (0.026 if name in ("hip", "knee", "ankle") else 0.017) * m
@@ -770,17 +786,16 @@ def show(figures: Sequence[Figure], captured: Figure | None = None, *, size: tup
 
     frames = timeline(figures, captured, fps=50.0)
     sheet = Sheet(figures, captured, size=size, frames=frames.T.tolist(), off_screen=False, fine=False)
-    lead = (figures or [captured])[0]
+    everyone = [*figures, *([captured] if captured is not None else [])]
+    lead = everyone[0]
 
     def move(second: float) -> None:
         indices = frames[min(round(second * 50.0), len(frames) - 1)]
         sheet.draw(indices.tolist(), int(indices[0]))
 
-    length = (len(frames) - 1) / 50.0
-    assert lead is not None
     sheet.plotter.add_slider_widget(
-        move, (0.0, length), value=float(lead.time[deepest(lead)] - lead.time[0]), title="time [s]",
-        pointa=(0.40, 0.045), pointb=(0.72, 0.045), color=GREY, style="modern", interaction_event="always",
+        move, (0.0, (len(frames) - 1) / 50.0), value=float(lead.time[deepest(lead)] - lead.time[0]), title="time [s]",
+        pointa=(0.80, 0.955), pointb=(0.98, 0.955), color=GREY, style="modern", interaction_event="always",
     )  # fmt: skip
     sheet.plotter.enable_image_style()
     sheet.plotter.show(title="simlab")

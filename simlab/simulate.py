@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simlab.control import Controller, Habit, WholeBody, standing_drive
+from simlab.control import Controller, WholeBody, standing_drive
 from simlab.kernels import muscle
 from simlab.model import Model, build, load_barbell, state
 from simlab.motion import Array
@@ -85,7 +85,7 @@ def simulate(
     began = clock.perf_counter()
     tell = progress or (lambda stage, share: None)
     twin = load_barbell(build(model.subject.healthy()), task.barbell_kg)
-    plan, habit, run = _learn(twin, task, controller, dt, tell)
+    plan, drive, run = _learn(twin, task, controller, dt, tell)
     if run.message:  # the twin's own run is what there is to look at
         return Result(
             model=twin, task=task, controller=controller, plan=plan, seed=seed, wall_s=clock.perf_counter() - began,
@@ -94,7 +94,7 @@ def simulate(
     model = load_barbell(model, task.barbell_kg)
     weights = plan.weights if controller.strategy == "habitual" else plan.learning
     weights = attend(weights, controller.cue)
-    run = loop(model, plan, weights, habit, dt, lambda share: tell(task.name, share))
+    run = loop(model, plan, weights, drive, dt, lambda share: tell(task.name, share))
     return Result(
         model=model, task=task, controller=controller, plan=plan, run=run, seed=seed, wall_s=clock.perf_counter() - began
     )
@@ -105,42 +105,43 @@ def attend(weights: Weights, cue: float) -> Weights:
     return replace(weights, frontal=max(weights.frontal, cue))
 
 
-_learned: dict[tuple[str, str, float], tuple[Plan, Habit, Run]] = {}
+_learned: dict[tuple[str, str, float], tuple[Plan, Array, Run]] = {}
 
 
-def _learn(twin: Model, task: Task, controller: Controller, dt: float, tell: Progress) -> tuple[Plan, Habit, Run]:
-    """The plan, the habit, and the healthy run that it was learned in."""
+def _learn(twin: Model, task: Task, controller: Controller, dt: float, tell: Progress) -> tuple[Plan, Array, Run]:
+    """The plan, the drive (ticks, 2, m) that activations are pulled towards, and the healthy run it was learned in."""
     key = (twin.subject.model_dump_json(exclude={"name"}), task.model_dump_json(), dt)
     if key not in _learned:
         tell("planning", 0.0)
         plan = task.plan(twin)
         tell("planning", 1.0)
         run = loop(twin, plan, plan.learning, _untrained(twin, plan), dt, lambda share: tell("healthy twin learns", share))
-        drive, angles, rates = run.drive.copy(), run.q[:, 7:].copy(), run.v[:, 6:].copy()
+        drive = run.drive.copy()
         if plan.symmetric:
             drive[:] = drive.mean(axis=1, keepdims=True)
-        _learned[key] = plan, Habit(drive=drive, angles=angles, rates=rates), run
-    plan, habit, run = _learned[key]
-    return plan, habit if controller.strategy == "habitual" else _untrained(twin, plan), run
+        drive.flags.writeable = False
+        _learned[key] = plan, drive, run
+    plan, drive, run = _learned[key]
+    return plan, drive if controller.strategy == "habitual" else _untrained(twin, plan), run
 
 
-def _untrained(twin: Model, plan: Plan) -> Habit:
-    """Standing drive throughout and no reflexes: what the healthy twin learns from, and a compensating mind's prior."""
+def _untrained(twin: Model, plan: Plan) -> Array:
+    """Standing drive throughout: what the healthy twin starts from, and a compensating mind's prior."""
     drive = standing_drive(twin.muscles.names)
-    return Habit(drive=np.broadcast_to(drive, (len(plan.time), *drive.shape)))
+    return np.broadcast_to(drive, (len(plan.time), *drive.shape))
 
 
 def loop(
-    model: Model, plan: Plan, weights: Weights, habit: Habit, dt: float, tell: Callable[[float], None]
+    model: Model, plan: Plan, weights: Weights, drive: Array, dt: float, tell: Callable[[float], None]
 ) -> Run:
     """Run the plan: control at its period, physics at dt [s]. Stops at a fall or a NaN, and says so."""
-    body, brain = Muscles(model), WholeBody(model, plan, weights, habit)
+    body, brain = Muscles(model), WholeBody(model, plan, weights, drive)
     steps = max(1, round(plan.period / dt))
     lowest = FALLEN * plan.values[:, 4].min()
     log = _Log()
     with World(model, plan.period / steps) as world:
         world.reset(_planted(model, state(model, plan.values[0])))
-        activation = habit.drive[0].copy()
+        activation = drive[0].copy()
         message = ""
         for tick in range(len(plan.time)):
             now = world.state()
@@ -153,7 +154,7 @@ def loop(
                 s = world.state() if step else now
                 muscle.activation(activation.ravel(), excitation.ravel(), world.dt, ACTIVATION_S, DEACTIVATION_S)
                 body.update(s.q, s.v)
-                torque = body.torque(activation, s.v) + habit.reflex(tick + step / steps, s.q, s.v)
+                torque = body.torque(activation, s.v)
                 torque[:3] += brain.lumbar
                 world.step(torque)
                 ground += world.ground_reaction() / steps

@@ -26,7 +26,7 @@ class Weights:
     [1/s]; drive: on deviations from the habitual drive; frontal: hip adduction and rotation, the ones left free.
     """
 
-    centre_of_mass: tuple[float, float, float] = (30.0, 9.0, 30.0)
+    centre_of_mass: tuple[float, float, float] = (300.0, 90.0, 300.0)
     pelvis: tuple[float, float, float] = (10.0, 10.0, 10.0)
     trunk: float = 10.0
     coordinates: dict[str, float] = field(
@@ -34,7 +34,7 @@ class Weights:
     )
     frontal: float = 0.0
     contact_damping: float = 30.0
-    drive: float = 3000.0
+    drive: float = 1000.0
     counter_lean: float = 0.0
     """Lateral bend of the trunk against a list of the pelvis [rad/rad]: the trunk stays over the hip."""
 

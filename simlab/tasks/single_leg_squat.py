@@ -52,7 +52,6 @@ class SingleLegSquat(Task):
             start=self.stand_before_s,
             # The pelvis may list and turn; the centre of mass must stay over the one foot.
             weights=Weights(
-                centre_of_mass=(300.0, 90.0, 300.0),
                 pelvis=(1.0, 1.0, 5.0),
                 frontal=0.1,
                 contact_damping=0.0,

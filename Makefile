@@ -1,0 +1,41 @@
+# make demo: a squat that falls into valgus, beside a real one.  make test: everything that must hold.
+# Both set up .venv first; nothing outside this folder is touched.
+
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml setup.py $(wildcard ext/*.pyx ext/*.pxd)
+
+.PHONY: demo test bench lint clean system
+
+demo: $(VENV)/.demo
+	$(BIN)/simlab compare --subject models/subjects/mixture.toml --out out/demo
+	@echo; echo "Look at out/demo/picture.png, out/demo/curves.png and out/demo/movie.mp4"
+
+test: $(VENV)/.test lint
+	env -u DISPLAY $(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: $(VENV)/.test
+	$(BIN)/python benchmarks/run.py
+
+system:
+	@scripts/check-system "$(PYTHON)"
+
+$(VENV)/bin/python: | system
+	"$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.demo: $(VENV)/bin/python $(SOURCES) | system
+	$(BIN)/python -m pip install --quiet --editable ".[bones]"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --editable ".[bones,test]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build out *.egg-info simlab/kernels/*.so
