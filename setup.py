@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
@@ -13,8 +12,7 @@ extensions = [
     Extension(
         f"simlab.kernels.{source.stem}",
         [source.as_posix()],
-        include_dirs=[numpy.get_include(), "ext"],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        include_dirs=["ext"],
         extra_compile_args=FLAGS,
     )
     for source in sorted(Path("ext").glob("*.pyx"))

@@ -25,6 +25,11 @@ class Real:
     captured: compare.Captured
     metrics: dict[str, Any]
 
+    @property
+    def depth_deg(self) -> float:
+        """Peak knee flexion, mean of both legs and all repetitions, to a whole degree."""
+        return float(round(sum(_mean(self.metrics[side]["knee_flexion_peak_deg"]) for side in SIDES) / 2))
+
     def figure(self) -> Figure:
         """The joint centres of the mean repetition, to draw."""
         points = self.captured.landmarks
@@ -34,6 +39,10 @@ class Real:
             fppa={side: projection[:, i] for i, side in enumerate(SIDES)},
             knee_flexion={side: flexion[:, i] for i, side in enumerate(SIDES)},
         )
+
+
+def _mean(value: Any) -> float:
+    return float(value["mean"] if isinstance(value, dict) else value)
 
 
 def from_recording(recording: recordings.Recording) -> Real:

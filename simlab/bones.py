@@ -2,7 +2,8 @@
 
 The real bones come from the package musclemimic-models (the extra `bones`); `models/bones.csv` says which file belongs
 to which body and where. Without it a plain skeleton is built from `models/bones_plain.csv`: round rods that follow
-splines. Geometry: Rajagopal 2016 (10.1109/TBME.2016.2586891) and the OpenSim project, CC BY.
+splines. In both tables a row with `mirror` 1 is for the right side and yields the left as well.
+Geometry: Rajagopal 2016 (10.1109/TBME.2016.2586891) and the OpenSim project, CC BY.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simlab import tables
 from simlab.motion import Array
 
 if TYPE_CHECKING:
@@ -25,11 +27,13 @@ if TYPE_CHECKING:
 STATURE = 1.70
 """Body height that the meshes are drawn for [m] (Rajagopal 2016)."""
 
-SHOULDER = np.array((0.0012, 0.3927, 0.17))
-"""Right shoulder centre in the torso frame at `STATURE` [m]; the arms' meshes start there and hang down."""
+SHOULDER = np.array((0.0032, 0.3715, 0.17))
+"""Right shoulder centre in the torso frame at `STATURE` [m] (Lai 2017, 10.1007/s10439-017-1920-7); the arms hang there."""
 
 NECK, CROWN = np.array((-0.028, 0.525, 0.0)), np.array((0.0, 0.672, 0.0))
 """Where the head turns, and the top of the head, in the torso frame at `STATURE` [m]."""
+
+MIDLINE = ("pelvis", "torso", "head")
 
 GRAIN = {"hand": 0.0045, "head": 0.005}
 """Grid to which the vertices of a dense surface are merged [m]: small bones keep more of their shape."""
@@ -66,10 +70,15 @@ def _joined(parts: list[Trimesh]) -> tuple[Array, Array]:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    installed = Path(__file__).with_name("models")
-    folder = installed if installed.is_dir() else Path(__file__).parents[1] / "models"
-    with (folder / name).open() as stream:
-        return list(csv.DictReader(stream))
+    return list(csv.DictReader(tables.models().joinpath(name).read_text(encoding="utf-8").splitlines()))
+
+
+def _bodies(row: dict[str, str]) -> list[tuple[str, float]]:
+    """The bodies that a row's part belongs to, each with the sign of z: of one with `mirror`, a right and a left."""
+    body = row["body"]
+    if row["mirror"] != "1":
+        return [(body, 1.0)]
+    return [(body if body in MIDLINE else body + suffix, sign) for suffix, sign in (("_r", 1.0), ("_l", -1.0))]
 
 
 # --- the real bones ---------------------------------------------------------------------------------------------------
@@ -80,9 +89,9 @@ def _real() -> Iterator[tuple[str, Trimesh]]:
     assert spec is not None and spec.origin is not None
     folder = Path(spec.origin).parent / "model" / "meshes"
     for row in _rows("bones.csv"):
-        mesh = _select(_read(folder / f"{row['mesh']}.stl"), row).copy()
-        mesh.apply_transform(_placement(row))
-        yield row["body"], mesh
+        part = _select(_read(folder / f"{row['mesh']}.stl"), row)
+        for body, sign in _bodies(row):
+            yield body, part.copy().apply_transform(np.diag((1.0, 1.0, sign, 1.0)) @ _placement(row))
 
 
 @cache
@@ -128,11 +137,11 @@ def _select(mesh: Trimesh, row: dict[str, str]) -> Trimesh:
 
 
 def _placement(row: dict[str, str]) -> Array:
-    """Mesh frame to body frame, shape (4, 4): mirrored at z = 0 if asked, turned about Z, then moved."""
-    cos, sin = np.cos(float(row["turn_z_rad"])), np.sin(float(row["turn_z_rad"]))
+    """Mesh frame to body frame, shape (4, 4): turned by the rotation vector, then moved."""
+    from scipy.spatial.transform import Rotation
+
     matrix = np.eye(4)
-    matrix[:2, :2] = (cos, -sin), (sin, cos)
-    matrix[2, 2] = -1.0 if row["mirror"] == "1" else 1.0
+    matrix[:3, :3] = Rotation.from_rotvec([float(row[f"turn_{axis}_rad"]) for axis in "xyz"]).as_matrix()
     matrix[:3, 3] = [float(row[f"{axis}_m"]) for axis in "xyz"]
     return matrix
 
@@ -141,13 +150,12 @@ def _placement(row: dict[str, str]) -> Array:
 
 
 def _plain() -> Iterator[tuple[str, Trimesh]]:
-    for (body, _), group in groupby(_rows("bones_plain.csv"), lambda row: (row["body"], row["part"])):
+    for _, group in groupby(_rows("bones_plain.csv"), lambda row: (row["body"], row["part"])):
         rows = list(group)
         point = np.array([[float(row[f"{axis}_m"]) for axis in "xyz"] for row in rows])
         radius, width = (np.array([float(row[name]) for row in rows]) for name in ("radius_m", "width"))
-        for mirror, suffix in ((1.0, "_r"), (-1.0, "_l")) if rows[0]["mirror"] == "1" else ((1.0, ""),):
-            name = body if body in ("pelvis", "torso", "head") else body + suffix
-            yield name, _rod(point * (1.0, 1.0, mirror), radius, width)
+        for body, sign in _bodies(rows[0]):
+            yield body, _rod(point * (1.0, 1.0, sign), radius, width)
 
 
 def _rod(point: Array, radius: Array, width: Array, steps: int = 8, sides: int = 20) -> Trimesh:

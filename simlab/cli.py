@@ -159,7 +159,7 @@ def compare(
     recording: Annotated[Path | None, typer.Argument(help="Markers (TRC, C3D); default: the captured mean in models/.")] = None,
     subject: SubjectFile = None,
     set_: Settings = None,
-    depth_deg: Annotated[float, typer.Option(help="Peak knee flexion of the simulated squats [deg].")] = 75.0,
+    depth_deg: Annotated[float | None, typer.Option(help="Peak knee flexion [deg]; default: as captured.")] = None,
     static: Static = None,
     grf: Grf = None,
     static_grf: StaticGrf = None,
@@ -187,7 +187,7 @@ def compare(
             recordings.read(recording, static, grf, static_grf, joint_centres=chosen, units=units, up=up)
         )
     with _progress() as tell:
-        pair = beside.simulate_pair(person, depth_deg, strategy, cue, seed, tell)
+        pair = beside.simulate_pair(person, depth_deg or real.depth_deg, strategy, cue, seed, tell)
         report, files = beside.save(pair, real, out)
         if not no_render:
             files |= _render(list(pair.items()), real, out, tell)

@@ -12,7 +12,9 @@ The cue ("knee over the second toe") is attention to the frontal plane: its trac
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -76,9 +78,7 @@ class WholeBody:
     """The programme of one simulation. `drive` (ticks, 2, m) is what activations are pulled towards."""
 
     def __init__(self, model: Model, plan: Plan, weights: Weights, drive: Array) -> None:
-        from proxsuite import proxqp
-
-        self._proxqp = proxqp
+        self._proxqp = _proxqp()
         self.model, self.plan, self.weights, self.drive = model, plan, weights, drive
         self.muscles = Muscles(model)
         self.failures = 0
@@ -255,6 +255,23 @@ class WholeBody:
                 return None
         x = np.array(results.x)
         return x if np.isfinite(x).all() else None
+
+
+def _proxqp() -> ModuleType:
+    """ProxQP in its plain build.
+
+    The wheel picks a build for the processor's vector instructions. With wide vectors its sums depend on where its
+    memory happens to lie, so that equal input gives unequal last digits; and two machines would differ. Telling it that
+    there are none is the only switch it has.
+    """
+    if "proxsuite" not in sys.modules:
+        none = ModuleType("proxsuite.instructionset")
+        none.has_AVX512F = none.has_AVX2 = lambda: False  # type: ignore[attr-defined]
+        sys.modules.setdefault("proxsuite.instructionset", none)
+    import proxsuite
+
+    module: ModuleType = proxsuite.proxqp
+    return module
 
 
 def _task(H: Array, g: Array, jacobian: Array, desired: Array, weight: Array) -> None:

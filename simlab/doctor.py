@@ -6,12 +6,25 @@ import importlib
 import importlib.metadata
 import os
 import platform
+import re
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-GL_LIBRARIES = "sudo apt-get install libegl1 libgl1 libgl1-mesa-dri"
+KERNELS = ("kinematics", "path", "muscle", "passive")
+COMPILER = "sudo apt-get install gcc libc6-dev python3.11-dev"
+GL_LIBRARIES = "sudo apt-get install libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri"
+
+PICTURE = """
+import pyvista
+plotter = pyvista.Plotter(off_screen=True, window_size=[64, 64])
+plotter.add_mesh(pyvista.Sphere())
+plotter.show(auto_close=False)
+assert plotter.screenshot().std() > 0, "the picture is blank"
+print(plotter.render_window.GetClassName())
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +44,63 @@ class Check:
 
 def examine() -> list[Check]:
     """All checks, in the order of what depends on what."""
-    return [_python(), _kernels(), _tables(), _physics(), _rendering(), _display(), _bones(), _movie()]
+    return [
+        _python(),
+        _packages(),
+        _kernels(),
+        _tables(),
+        _physics(),
+        _solver(),
+        _rendering(),
+        _display(),
+        _bones(),
+        _movie(),
+    ]
 
 
-def _python() -> Check:
-    ok = sys.version_info[:2] == (3, 11)
-    found = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    return Check("Python", ok, found, "" if ok else "use Python 3.11: pybullet has no wheel for newer ones")
-
-
-def _tried(name: str, remedy: str, optional: bool, attempt: Callable[[], str]) -> Check:
+def _tried(name: str, attempt: Callable[[], str], remedy: str, optional: bool = False) -> Check:
     try:
         return Check(name, True, attempt(), optional=optional)
     except Exception as error:  # whatever is wrong on this machine is the finding
         return Check(name, False, f"{type(error).__name__}: {error}", remedy, optional)
 
 
+def _python() -> Check:
+    ok = sys.version_info[:2] == (3, 11)
+    found = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    remedy = "" if ok else "install simlab with Python 3.11 (pybullet has no wheel for newer ones)"
+    return Check("Python", ok, found, remedy)
+
+
+def _packages() -> Check:
+    """Every declared dependency is installed; whether it works is for the checks below."""
+    try:
+        declared = [line for line in importlib.metadata.requires("simlab") or [] if "extra ==" not in line]
+    except importlib.metadata.PackageNotFoundError:
+        return Check("packages", False, "simlab is not installed", "pip install --editable . (in the checkout)")
+    missing = [line for line in declared if not _installed(line)]
+    if missing:
+        quoted = " ".join(f"'{line}'" for line in missing)
+        return Check("packages", False, f"{len(missing)} of {len(declared)} are missing", f"pip install {quoted}")
+    return Check("packages", True, f"{len(declared)} dependencies installed")
+
+
+def _installed(requirement: str) -> bool:
+    name = re.match(r"[\w.-]+", requirement)
+    try:
+        return name is not None and bool(importlib.metadata.version(name[0]))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
 def _kernels() -> Check:
     def attempt() -> str:
-        for name in ("kinematics", "path", "muscle", "passive"):
+        for name in KERNELS:
             importlib.import_module(f"simlab.kernels.{name}")
-        return "compiled kernels import"
+        return f"{', '.join(KERNELS)}: compiled"
 
-    return _tried("kernels", "pip install . (needs a C compiler: sudo apt-get install gcc)", False, attempt)
+    remedy = f"pip install --editable . (in the checkout; needs a C compiler: {COMPILER})"
+    return _tried("kernels", attempt, remedy)
 
 
 def _tables() -> Check:
@@ -64,7 +111,7 @@ def _tables() -> Check:
         model = build(Subject())
         return f"{len(model.skeleton.names)} links, {2 * len(model.muscles.names)} muscles"
 
-    return _tried("model tables", "install simlab again: its models/ folder is incomplete", False, attempt)
+    return _tried("model tables", attempt, "install simlab again: its models/ folder is incomplete")
 
 
 def _physics() -> Check:
@@ -76,23 +123,30 @@ def _physics() -> Check:
         with World(build(Subject())):
             return f"pybullet {importlib.metadata.version('pybullet')}, direct mode"
 
-    return _tried("physics", "pip install pybullet", False, attempt)
+    return _tried("physics", attempt, "pip install --force-reinstall pybullet")
+
+
+def _solver() -> Check:
+    def attempt() -> str:
+        importlib.import_module("proxsuite").proxqp  # noqa: B018
+        return f"proxsuite {importlib.metadata.version('proxsuite')}"
+
+    return _tried("solver", attempt, "pip install --force-reinstall proxsuite")
 
 
 def _rendering() -> Check:
+    """Draws one picture, in a process of its own: without a graphics driver VTK may end the process it runs in."""
+
     def attempt() -> str:
-        import pyvista
+        run = subprocess.run([sys.executable, "-c", PICTURE], capture_output=True, text=True, timeout=120)
+        if run.returncode < 0:
+            raise RuntimeError(f"VTK was ended by signal {-run.returncode}")
+        if run.returncode:
+            raise RuntimeError(run.stderr.strip().splitlines()[-1])
+        return f"VTK {importlib.metadata.version('vtk')}, {run.stdout.split()[-1]}"
 
-        plotter = pyvista.Plotter(off_screen=True, window_size=(64, 64))
-        try:
-            plotter.add_mesh(pyvista.Sphere())
-            plotter.show(auto_close=False)
-            window = plotter.render_window.GetClassName()
-        finally:
-            plotter.close()
-        return f"VTK {importlib.metadata.version('vtk')}, {window}"
-
-    return _tried("rendering", f"{GL_LIBRARIES}; without a display also: unset DISPLAY", False, attempt)
+    hint = " (or unset DISPLAY, which names a display that cannot be used)" if os.environ.get("DISPLAY") else ""
+    return _tried("rendering", attempt, GL_LIBRARIES + hint)
 
 
 def _display() -> Check:
@@ -106,13 +160,14 @@ def _bones() -> Check:
     def attempt() -> str:
         return f"musclemimic-models {importlib.metadata.version('musclemimic-models')}"
 
-    return _tried("bones", "pip install 'simlab[bones]' for real bone meshes; simple ones are built in", True, attempt)
+    remedy = "pip install musclemimic-models for real bone meshes; simple ones are built in"
+    return _tried("bones", attempt, remedy, optional=True)
 
 
 def _movie() -> Check:
     def attempt() -> str:
         import imageio_ffmpeg
 
-        return f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}"
+        return f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version().split('-')[0]}"
 
-    return _tried("movie", "pip install imageio-ffmpeg", False, attempt)
+    return _tried("movie", attempt, "pip install --force-reinstall imageio-ffmpeg")

@@ -41,7 +41,7 @@ class Leg(_Config):
 class Subject(_Config):
     """A person. Masses in kilograms, lengths in metres."""
 
-    name: str = "healthy"
+    name: str = "subject"
     sex: Literal["female", "male"] = "female"
     mass_kg: float = Field(default=62.0, ge=35.0, le=160.0)
     height_m: float = Field(default=1.68, ge=1.35, le=2.15)

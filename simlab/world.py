@@ -7,6 +7,7 @@ import ctypes
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,7 +183,9 @@ def _text(values: Array) -> str:
 def _rpy(matrix: Array) -> Array:
     from scipy.spatial.transform import Rotation
 
-    return Rotation.from_matrix(matrix).as_euler("xyz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # gimbal lock: one of many equal answers is all we need
+        return Rotation.from_matrix(matrix).as_euler("xyz")
 
 
 @contextlib.contextmanager

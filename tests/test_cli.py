@@ -1,0 +1,148 @@
+"""The command line: the JSON contract, exit codes, and errors that name what is wrong."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from simlab import cli
+from simlab.metrics import LEG
+
+SHARED = Path(__file__).parents[2] / "shared"
+SQUATS = SHARED / "recordings" / "opencap_subject4" / "squats1.trc"
+needs_recordings = pytest.mark.skipif(not SQUATS.exists(), reason="real recordings (../shared) are not on this machine")
+
+QUICK = ("--depth-deg", "45", "--descent-s", "0.6", "--ascent-s", "0.6", "--no-render")
+
+
+@pytest.fixture
+def simlab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Run a command; its exit code, standard output and standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["simlab", *map(str, arguments)])
+        with pytest.raises(SystemExit) as done:
+            cli.main()
+            sys.exit(0)
+        out, err = capsys.readouterr()
+        return int(done.value.code or 0), out, " ".join(err.split())
+
+    return run
+
+
+def test_squat_prints_one_json_object(simlab, tmp_path: Path) -> None:
+    code, out, _ = simlab("squat", *QUICK, "--set", "right.adductor_tightness=0.3", "--out", tmp_path / "o", "--json")
+    report = json.loads(out)
+    assert code == 0 and out.count("\n") == 1
+    assert list(report) == [
+        "success", "message", "task", "subject", "controller", "seed", "simulated_s", "metrics",
+        "wall_s", "real_time_factor", "files",
+    ]  # fmt: skip
+    assert report["success"] is True and report["subject"]["right"]["adductor_tightness"] == 0.3
+    assert tuple(report["metrics"]["left"]) == tuple(report["metrics"]["right"]) == LEG
+    assert list(report["metrics"]["both"]) == [
+        "knee_ankle_separation_ratio_min", "knee_ankle_separation_ratio_at_peak_flexion", "pelvic_drop_deg",
+        "trunk_lean_deg", "grf_peak_bw", "qp_failures",
+    ]  # fmt: skip
+    assert sorted(report["files"]) == ["metrics.json", "motion.mot", "result.nc"]
+    assert all(Path(path).is_file() for path in report["files"].values())
+
+
+def test_single_leg_squat_says_its_side(simlab, tmp_path: Path) -> None:
+    asked = ("--side", "left", "--depth-deg", "30", "--no-render", "--json")
+    code, out, _ = simlab("single-leg-squat", *asked, "--out", tmp_path / "o")
+    report = json.loads(out)
+    assert code == 0 and report["task"]["side"] == "left"
+    assert report["metrics"]["left"]["knee_flexion_peak_deg"] == pytest.approx(30, abs=3)
+    assert report["metrics"]["left"]["grf_peak_bw"] > 0.9 > 0.1 > report["metrics"]["right"]["grf_peak_bw"]
+
+
+def test_a_simulation_that_fails_says_why_and_keeps_what_there_is(simlab, tmp_path: Path) -> None:
+    weak = [f"both.{m}_strength=0.1" for m in ("gluteus_medius", "gluteus_maximus", "external_rotator")]
+    options = [x for w in [*weak, "both.adductor_tightness=1"] for x in ("--set", w)]
+    out_folder = tmp_path / "o"
+    code, out, err = simlab("squat", "--depth-deg", 110, *options, "--no-render", "--json", "--out", out_folder)
+    report = json.loads(out)
+    assert code == 1 and report["success"] is False
+    assert report["message"] and report["message"] in err
+    assert (out_folder / "result.nc").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("squat", "--set", "right.gluteus_medius_strengt=1"), ["right.gluteus_medius_strengt", "gluteus_medius_strength"]),
+        (("squat", "--set", "both.adductor_tightness=2"), ["adductor_tightness", "0 to 1", "2"]),
+        (("squat", "--depth-deg", "150"), ["depth_deg", "110", "150"]),
+        (("squat", "--subject", "nobody.toml"), ["nobody.toml"]),
+        (("measure", "nothing.trc"), ["nothing.trc"]),
+        (("show", "nothing"), ["nothing"]),
+        (("squat", "--out", "/dev/null/x"), ["--out", "/dev/null/x"]),
+    ],
+)
+def test_bad_usage_exits_2_with_a_message_that_teaches(simlab, tmp_path, monkeypatch, arguments, words) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = simlab(*arguments)
+    assert code == 2 and out == ""
+    for word in words:
+        assert word in err
+    assert list(tmp_path.iterdir()) == [] or list((tmp_path / "out").rglob("*.nc")) == []
+
+
+@needs_recordings
+def test_measure_reproduces_the_independent_analysis(simlab) -> None:
+    """The figures of ../shared/recordings/README.md, computed by others with other code."""
+    code, out, _ = simlab("measure", SQUATS, "--joint-centres", "lateral-markers", "--json")
+    report = json.loads(out)
+    assert code == 0 and report["repetitions"] == 5
+    assert report["repetition_peaks_s"] == pytest.approx([1.36, 3.94, 6.72, 9.43, 12.27], abs=0.0101)
+    expected = {
+        "knee_flexion_peak_deg": (94.3, 91.7, 0.5),
+        "fppa_peak_deg": (-56.4, -51.3, 1),
+        "fppa_60_deg": (-23.2, -25.8, 0.5),
+        "medial_knee_displacement_mm": (-111.6, -99.4, 2),
+        "foot_progression_deg": (15.2, 10.4, 0.5),
+    }
+    for name, (right, left, tolerance) in expected.items():
+        assert report["metrics"]["right"][name]["mean"] == pytest.approx(right, abs=tolerance)
+        assert report["metrics"]["left"][name]["mean"] == pytest.approx(left, abs=tolerance)
+    ratio = report["metrics"]["both"]["knee_ankle_separation_ratio_at_peak_flexion"]["mean"]
+    assert ratio == pytest.approx(1.047, abs=0.01)
+    assert report["metrics"]["both"]["trunk_lean_deg"]["mean"] is None
+
+
+@needs_recordings
+def test_a_missing_marker_and_a_truncated_file_are_named(simlab, tmp_path: Path) -> None:
+    text = SQUATS.read_text()
+    (tmp_path / "renamed.trc").write_text(text.replace("\tr_knee\t", "\tsomething\t"))
+    code, _, err = simlab("measure", tmp_path / "renamed.trc")
+    assert code == 2 and "renamed.trc" in err and "r_knee" in err
+    (tmp_path / "cut.trc").write_text(text[: len(text) // 2])
+    code, _, err = simlab("measure", tmp_path / "cut.trc")
+    assert code == 2 and "cut.trc, line" in err and "expected 155 fields" in err
+    (tmp_path / "short.trc").write_text("\n".join(text.splitlines()[:700]))
+    code, _, err = simlab("measure", tmp_path / "short.trc")
+    assert code == 2 and "short.trc" in err and "1346" in err
+    (tmp_path / "unit.trc").write_text(text.replace("\tm\t", "\tfurlong\t", 1))
+    code, _, err = simlab("measure", tmp_path / "unit.trc")
+    assert code == 2 and "furlong" in err
+
+
+def test_compare_puts_them_side_by_side(simlab, tmp_path: Path) -> None:
+    asked = ("--depth-deg", "45", "--set", "both.foot_pronation_deg=3", "--no-render", "--json")
+    code, out, _ = simlab("compare", *asked, "--out", tmp_path / "o")
+    report = json.loads(out)
+    assert code == 0 and len(report["simulated"]) == 2
+    compared = report["simulated"]["healthy"]["compared"]
+    assert set(compared["fppa_deg"]["right"]) >= {"rmse", "mean_difference", "sd_difference"}
+    assert compared["hip_adduction_deg"]["right"] is None  # joint centres alone do not define it
+    assert (tmp_path / "o" / "curves.png").is_file()
+
+
+def test_show_without_a_display_says_what_to_do(simlab, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    simlab("squat", *QUICK, "--out", tmp_path)
+    code, _, err = simlab("show", tmp_path)
+    assert code == 1 and "DISPLAY" in err
