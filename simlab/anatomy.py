@@ -121,15 +121,13 @@ class Landmark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sex:
-    """What differs by sex beside the segment masses: default body mass [kg] and height [m], and two factors.
+    """What differs by sex beside the segment masses.
 
     strength: relative to the reference model, from hip abduction torque per body mass (Ramskov et al. 2014).
     tibial_rotation_stiffness: relative to passive.csv (Hsu et al. 2006).
     """
 
     name: str
-    mass: float
-    height: float
     strength: float
     tibial_rotation_stiffness: float
 
@@ -435,8 +433,6 @@ def sex(name: str) -> Sex:
 
     return Sex(
         name=name,
-        mass=float(rows["mass"][name]),
-        height=float(rows["height"][name]),
         strength=relative("hip_abduction_torque"),
         tibial_rotation_stiffness=relative("tibial_rotation_stiffness"),
     )

@@ -71,10 +71,12 @@ def simulate_pair(
         people[subject.name] = subject
     task = tasks.load("squat", depth_deg=depth_deg)
     controller = Controller(strategy=strategy, cue=cue)
+
+    def told(label: str) -> Progress:
+        return lambda stage, share: tell(f"{stage} ({label})", share)
+
     return {
-        label: simulate(
-            build(person), task, controller, seed=seed, progress=lambda stage, share, label=label: tell(f"{stage} ({label})", share)
-        )
+        label: simulate(build(person), task, controller, seed=seed, progress=told(label))
         for label, person in people.items()
     }
 
@@ -91,7 +93,7 @@ def curves(result: Result) -> compare.Curves:
 
 def save(pair: Mapping[str, Result], real: Real, out: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Write a folder a simulation, comparison.json and curves.png; returns the report and the paths by name."""
-    files = {}
+    files: dict[str, str] = {}
     for label, result in pair.items():
         files |= {f"{label}/{name}": path for name, path in export.save(result, out / label).items()}
     drawn = {label: curves(result) for label, result in pair.items()}

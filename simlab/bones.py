@@ -35,7 +35,7 @@ NECK, CROWN = np.array((-0.028, 0.525, 0.0)), np.array((0.0, 0.672, 0.0))
 
 MIDLINE = ("pelvis", "torso", "head")
 
-GRAIN = {"hand": 0.0045, "head": 0.005}
+GRAIN = {"hand": 0.003, "head": 0.005}
 """Grid to which the vertices of a dense surface are merged [m]: small bones keep more of their shape."""
 
 

@@ -30,7 +30,9 @@ console = Console(stderr=True)
 SubjectFile = Annotated[Path | None, typer.Option("--subject", help="Subject file (TOML); default: a healthy adult.")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a dial: right.gluteus_medius_strength=0.5, both.KEY=VALUE."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a dial: right.gluteus_medius_strength=0.5, both.KEY=VALUE."
+    ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the files.")]
 Seed = Annotated[int, typer.Option("--seed", help="Recorded with the result.")]
@@ -43,12 +45,18 @@ Strategy = Annotated[
 Cue = Annotated[float, typer.Option("--cue", min=0.0, max=1.0, help="Attention to 'knee over the second toe', 0 to 1.")]
 Static = Annotated[Path | None, typer.Option("--static", help="Standing trial with medial markers.")]
 Grf = Annotated[Path | None, typer.Option("--grf", help="Force plates of the recording (MOT or C3D).")]
-StaticGrf = Annotated[Path | None, typer.Option("--static-grf", help="Force plates of the standing trial: body weight.")]
+StaticGrf = Annotated[
+    Path | None, typer.Option("--static-grf", help="Force plates of the standing trial: body weight.")
+]
 JointCentres = Annotated[
     Literal["lateral-markers", "clusters"],
-    typer.Option("--joint-centres", help="How knee and ankle centres are found; it decides every frontal-plane number."),
+    typer.Option(
+        "--joint-centres", help="How knee and ankle centres are found; it decides every frontal-plane number."
+    ),
 ]
-Units = Annotated[str | None, typer.Option("--units", help="Units of the markers where the file does not say: m or mm.")]
+Units = Annotated[
+    str | None, typer.Option("--units", help="Units of the markers where the file does not say: m or mm.")
+]
 Up = Annotated[str | None, typer.Option("--up", help="Vertical axis where the file does not say: y or z.")]
 
 
@@ -71,10 +79,15 @@ def squat(
     no_render: NoRender = False,
 ) -> None:
     """Simulate a muscle-driven squat on both legs."""
-    asked = dict(
-        depth_deg=depth_deg, descent_s=descent_s, ascent_s=ascent_s, repetitions=repetitions,
-        stance_width_m=stance_width_m, toe_out_deg=toe_out_deg, barbell_kg=barbell_kg,
-    )  # fmt: skip
+    asked = {
+        "depth_deg": depth_deg,
+        "descent_s": descent_s,
+        "ascent_s": ascent_s,
+        "repetitions": repetitions,
+        "stance_width_m": stance_width_m,
+        "toe_out_deg": toe_out_deg,
+        "barbell_kg": barbell_kg,
+    }
     _simulate("squat", asked, subject, set_, strategy, cue, out, seed, json_, no_render)
 
 
@@ -93,7 +106,7 @@ def single_leg_squat(
     no_render: NoRender = False,
 ) -> None:
     """Simulate a squat on one leg."""
-    asked = dict(side=side, depth_deg=depth_deg, repetitions=repetitions)
+    asked = {"side": side, "depth_deg": depth_deg, "repetitions": repetitions}
     _simulate("single_leg_squat", asked, subject, set_, strategy, cue, out, seed, json_, no_render)
 
 
@@ -156,7 +169,9 @@ def measure(
 
 @app.command()
 def compare(
-    recording: Annotated[Path | None, typer.Argument(help="Markers (TRC, C3D); default: the captured mean in models/.")] = None,
+    recording: Annotated[
+        Path | None, typer.Argument(help="Markers (TRC, C3D); default: the captured mean in models/.")
+    ] = None,
     subject: SubjectFile = None,
     set_: Settings = None,
     depth_deg: Annotated[float | None, typer.Option(help="Peak knee flexion [deg]; default: as captured.")] = None,
@@ -265,7 +280,12 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
     """A bar a stage, on standard error."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:<28}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console) as progress:
         bars: dict[str, Any] = {}
 

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simlab.kernels import kinematics
 from simlab.model import GRAVITY, Model
@@ -43,8 +44,8 @@ STANDING_DRIVE = {
     "bflh": 0.08, "semi": 0.08, "piri": 0.15, "quadfem": 0.15, "obtint": 0.15, "gas": 0.08, "soleus": 0.1,
     "tibpost": 0.1, "perlong": 0.08, "sart": 0.05, "grac": 0.08,
 }  # fmt: skip
-"""Co-contraction that the healthy twin learns the task with, by the start of a muscle's name: surface EMG of squats
-shows gluteal and adductor activity that an effort-minimal solution lacks (models/SOURCES.md, drive)."""
+"""Co-contraction that the healthy twin learns the task with, by the start of a muscle's name: an effort-minimal
+solution lacks the gluteal and adductor activity that people show (models/SOURCES.md, drive)."""
 
 LEG = len(LEG_COORDINATES)
 FRONTAL = ("hip_adduction", "hip_rotation")
@@ -96,7 +97,9 @@ class WholeBody:
         self._tracking[6:9] = weights.trunk
         if len(plan.feet) == 1:  # the free leg is held as planned, or it would swing
             free = 9 + LEG * (1 - plan.feet[0])
-            self._tracking[free : free + 8] = np.maximum(self._tracking[free : free + 8], [1, 1, 0.5, 1, 0, 0, 0.5, 0.1])
+            self._tracking[free : free + 8] = np.maximum(
+                self._tracking[free : free + 8], [1, 1, 0.5, 1, 0, 0, 0.5, 0.1]
+            )
         volume = model.muscles.F0 * model.muscles.lopt
         self._effort = weights.drive * (volume / volume.mean() + 0.1).ravel()
         self._stands = np.isin(model.spheres.foot, plan.feet)
@@ -135,26 +138,26 @@ class WholeBody:
 
     # --- what activation dynamics can do in one tick ---
 
-    def _fraction(self, activation: Array, rising: Array) -> Array:
+    def _fraction(self, activation: Array, rising: NDArray[np.bool_] | bool) -> Array:
         """Part of the way to a constant excitation that an activation covers in one tick."""
         shape = 0.5 + 1.5 * activation
         tau = np.where(rising, ACTIVATION_S * shape, DEACTIVATION_S / shape)
-        return 1.0 - np.exp(-self.plan.period / tau)
+        return np.asarray(1.0 - np.exp(-self.plan.period / tau))
 
     def _reachable(self, activation: Array, hurried: bool) -> tuple[Array, Array]:
         if hurried:
             return np.full_like(activation, MIN_ACTIVATION), np.ones_like(activation)
         step = MAX_CHANGE
-        up = activation + np.minimum((1.0 - activation) * self._fraction(activation, np.True_), step)
+        up = activation + np.minimum((1.0 - activation) * self._fraction(activation, True), step)
         down = activation - np.minimum(
-            np.maximum(activation - MIN_ACTIVATION, 0.0) * self._fraction(activation, np.False_), step
+            np.maximum(activation - MIN_ACTIVATION, 0.0) * self._fraction(activation, False), step
         )
         return np.minimum(down, up), np.minimum(up, 1.0)
 
     # --- the programme ---
 
     def _programme(self, tick: int, state: State) -> tuple[Array, Array, Array, Array]:
-        model, plan, w, s = self.model, self.plan, self.weights, self.model.skeleton
+        plan, w, s = self.plan, self.weights, self.model.skeleton
         nv, n, qdd, act = self._nv, self._n, self._qdd, self._act
         q, v = state.q, state.v
         M, h = np.empty((nv, nv)), np.empty(nv)

@@ -57,7 +57,8 @@ def measure(result: Result) -> metrics.Metrics:
         for window in found or [(float(run.time[0]), float(run.time[-1]))]
     ]
     return {
-        part: {name: _mean([one[part][name] for one in each]) for name in each[0][part]} for part in ("left", "right", "both")
+        part: {name: _mean([one[part][name] for one in each]) for name in each[0][part]}
+        for part in ("left", "right", "both")
     }
 
 
@@ -127,7 +128,7 @@ def writable(folder: str | Path) -> None:
 
 @contextmanager
 def whole(folder: str | Path) -> Iterator[Path]:
-    """A draft folder whose files move into `folder` when all are written. Errors: InputError if it cannot be written."""
+    """A draft folder whose files move into `folder` when all are written. Errors: InputError if that cannot be."""
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

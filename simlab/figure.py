@@ -11,7 +11,7 @@ from simlab.scene import Figure, MusclePath
 from simlab.simulate import Result
 
 SPECIFIC_TENSION = 60e4
-"""Maximum isometric stress [N/m2], to turn force into thickness (Rajagopal et al. 2016, doi 10.1109/TBME.2016.2586891)."""
+"""Maximum isometric stress [N/m2], to turn force into thickness (Rajagopal 2016, doi 10.1109/TBME.2016.2586891)."""
 
 
 def simulated(result: Result, label: str) -> Figure:
@@ -88,7 +88,10 @@ def _muscles(result: Result) -> list[MusclePath]:
             radius = float(np.sqrt(muscles.F0[leg, k] / SPECIFIC_TENSION / np.pi))
             out.append(
                 MusclePath(
-                    name=name + suffix, points=np.stack(world, axis=1), activation=run.activation[:, leg, k], radius=radius
+                    name=name + suffix,
+                    points=np.stack(world, axis=1),
+                    activation=run.activation[:, leg, k],
+                    radius=radius,
                 )
             )
     return out

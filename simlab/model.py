@@ -49,7 +49,7 @@ class MuscleSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spheres:
-    """Contact spheres of both feet: name, link, centre in the link [m] (k, 3), radius [m] (k,), foot (0 right, 1 left)."""
+    """Contact spheres of both feet: name, link, centre in the link [m] (k, 3), radius [m] (k,), foot (0 right)."""
 
     names: tuple[str, ...]
     link: np.ndarray
@@ -146,7 +146,9 @@ def _muscles(subject: Subject) -> MuscleSet:
     size = subject.height_m / anatomy.REFERENCE_HEIGHT
     # Joint torque grows with body mass (Nm/kg is what strength tables give); the arms grow with height.
     force = sex.strength * subject.mass_kg / anatomy.REFERENCE_MASS / size
-    tight = np.array([["adductors" in g for g in table.groups]]) * np.array([[leg.adductor_tightness] for leg in subject.legs()])
+    tight = np.array([["adductors" in g for g in table.groups]]) * np.array(
+        [[leg.adductor_tightness] for leg in subject.legs()]
+    )
     return MuscleSet(
         names=table.names,
         F0=_both(table.F0 * force * np.array([strength(table, leg) for leg in subject.legs()])),
@@ -236,7 +238,14 @@ def motion(model: Model, time: Array, q: Array) -> Motion:
 
 def landmarks(model: Model, time: Array, q: Array, source: str = "simulation") -> Landmarks:
     """The points that metrics are computed from, at the states q (n, 28)."""
-    wanted = {"hip": "hip", "knee": "knee", "ankle": "ankle", "heel": "heel", "toe": "second_metatarsal_head", "asis": "asis"}
+    wanted = {
+        "hip": "hip",
+        "knee": "knee",
+        "ankle": "ankle",
+        "heel": "heel",
+        "toe": "second_metatarsal_head",
+        "asis": "asis",
+    }
     found = {name: np.empty((len(q), len(SIDES), 3)) for name in wanted}
     for i, row in enumerate(q):
         rotation, origin = model.frames(row)

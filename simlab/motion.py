@@ -40,7 +40,7 @@ COORDINATES = (
     *(name + "_r" for name in LEG_COORDINATES),
     *(name + "_l" for name in LEG_COORDINATES),
 )
-"""The 27 coordinates in OpenSim's names. The pelvis rotates as in OpenSim: tilt about Z, list about X, rotation about Y."""
+"""The 27 coordinates in OpenSim's names. The pelvis rotates as in OpenSim: tilt (Z), list (X), rotation (Y)."""
 
 TRANSLATIONS = frozenset(("pelvis_tx", "pelvis_ty", "pelvis_tz"))
 

@@ -13,7 +13,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,9 @@ from numpy.typing import NDArray
 
 from simlab import bones
 from simlab.motion import SIDES, Array, Landmarks, readonly
+from simlab.shapes import Ink, belly, colour_of, curve, muscle_colours, rgb_of, tube_faces, tubes
 
-Colours = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 
 VIEWS = ("front", "side")
 OUTWARD = (-1.0, 1.0)
@@ -31,19 +31,19 @@ OUTWARD = (-1.0, 1.0)
 JOINTS = ("asis", "hip", "knee", "ankle", "heel", "toe")
 LIMBS = (("asis", "hip"), ("hip", "knee"), ("knee", "ankle"), ("ankle", "heel"), ("heel", "toe"), ("toe", "ankle"))
 
-# Okabe & Ito's colours stay apart for colour-blind readers; the activation ramp falls in lightness (L* 88 to 16).
 BONE, FADED = (0.93, 0.88, 0.78), (0.90, 0.905, 0.915)
 SOLID_BONE = {"ambient": 0.22, "diffuse": 0.85, "specular": 0.12, "specular_power": 18}
 FLAT_BONE = {"ambient": 0.55, "diffuse": 0.50}
-TENDON = np.array((240, 230, 214))
-ACTIVATION = np.array(((247, 214, 190), (243, 165, 131), (230, 111, 92), (196, 59, 78), (142, 23, 74), (84, 9, 60)))
 INK, GREY, PAPER, CARD, GRID, FLOOR = "#20242c", "#6b7280", "#ffffff", "#f6f7f9", "#e7eaef", "#e0e3e9"
 VALGUS, VARUS, CAPTURED = "#d55e00", "#0072b2", "#2f8fd0"
+"""Okabe & Ito's colours stay apart for colour-blind readers."""
 
-COARSE = 0.008
-"""Grain of the bones in a movie [m]: about two pixels."""
+COARSE = 0.8
+"""Share of the bones' triangles that a movie does without: none of them would fill a pixel."""
 
-PATH_SAMPLES, PATH_SIDES = 18, 8
+FINE_TUBE, COARSE_TUBE = (18, 8), (14, 6)
+"""Points along and around a muscle, in a picture and in a movie."""
+
 TURN_SIDE = np.array(((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0)))
 """Turns a person who faces the viewer (+X) to face right on the sheet (-Z)."""
 
@@ -150,65 +150,6 @@ def _attached(torso: Array, origin: Array, turn: Array) -> Array:
     return torso @ local
 
 
-# --- shapes: triangles from points, no drawing ------------------------------------------------------------------------
-
-
-def colour_of(activation: Array) -> Array:
-    """Colour of an activation 0..1: RGB 0..255, shape (..., 3)."""
-    steps = np.linspace(0.0, 1.0, len(ACTIVATION))
-    return np.stack([np.interp(activation, steps, ACTIVATION[:, c]) for c in range(3)], axis=-1)
-
-
-def _curves(muscles: Sequence[MusclePath]) -> Array:
-    """Smooth curves through the points of every muscle [m], shape (n, muscles, PATH_SAMPLES, 3).
-
-    A cubic Hermite spline is linear in its points, so one matrix a muscle serves all instants.
-    """
-    from scipy.interpolate import CubicHermiteSpline
-
-    curves = []
-    for muscle in muscles:
-        step = np.linalg.norm(np.diff(muscle.points, axis=1), axis=2).mean(0)
-        knots = np.r_[0.0, np.cumsum(np.sqrt(np.maximum(step, 1e-6)))]
-        basis = np.eye(len(knots))
-        spline = CubicHermiteSpline(knots, basis, np.gradient(basis, knots, axis=0))
-        fine = np.linspace(0.0, knots[-1], 200)
-        way = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(spline(fine) @ muscle.points.mean(0), axis=0), axis=1))]
-        even = np.interp(np.linspace(0.0, way[-1], PATH_SAMPLES), way, fine)
-        curves.append(np.einsum("sk,nkj->nsj", spline(even), muscle.points))
-    return np.stack(curves, axis=1)
-
-
-def _tubes(curves: Array, radius: Array, sides: int) -> tuple[Array, Array]:
-    """Points and normals of tubes around curves (m, s, 3) with radii (m, s), both (m * s * sides, 3); no twist."""
-    tangent = np.gradient(curves, axis=1)
-    tangent /= np.linalg.norm(tangent, axis=2, keepdims=True) + 1e-12
-    normal = np.empty_like(tangent)
-    start = np.where(np.abs(tangent[:, 0, :1]) < 0.9, (1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
-    for s in range(curves.shape[1]):  # carried along the curve: a fixed reference would twist the tube
-        start = start - tangent[:, s] * (start * tangent[:, s]).sum(1, keepdims=True)
-        start = start / np.linalg.norm(start, axis=1, keepdims=True)
-        normal[:, s] = start
-    angle = np.linspace(0.0, 2.0 * np.pi, sides, endpoint=False)[:, None]
-    ring = normal[:, :, None] * np.cos(angle) + np.cross(tangent, normal)[:, :, None] * np.sin(angle)
-    return (curves[:, :, None] + ring * radius[:, :, None, None]).reshape(-1, 3), ring.reshape(-1, 3)
-
-
-def _tube_faces(tubes: int, samples: int, sides: int) -> NDArray[np.int64]:
-    """Triangles of `_tubes`, shape (f, 3)."""
-    ring, next_ring = np.arange(sides), np.roll(np.arange(sides), -1)
-    quad = np.concatenate(
-        [np.stack((ring, next_ring, ring + sides), 1), np.stack((next_ring, next_ring + sides, ring + sides), 1)]
-    )
-    band = (quad[None] + sides * np.arange(samples - 1)[:, None, None]).reshape(-1, 3)
-    return (band[None] + samples * sides * np.arange(tubes)[:, None, None]).reshape(-1, 3)
-
-
-def _belly(samples: int) -> Array:
-    """Radius along a muscle over its largest: thin at the tendons, shape (samples,)."""
-    return np.asarray(0.2 + 0.85 * np.sin(np.pi * np.linspace(0.0, 1.0, samples)) ** 1.3)
-
-
 def _surface(points: Array, faces: Any) -> Any:
     """A pyvista surface of triangles (f, 3)."""
     import pyvista as pv
@@ -216,87 +157,12 @@ def _surface(points: Array, faces: Any) -> Any:
     return pv.PolyData.from_regular_faces(points, faces)
 
 
-_STEPS = np.arange(32)
-_QUAD = np.array(((0, 1, 2), (0, 2, 3)))
-_FAN = np.column_stack((np.zeros(32, int), _STEPS + 1, _STEPS + 2))
-_BOW = np.vstack([np.column_stack((_STEPS + a, _STEPS + b, _STEPS + 33)) for a, b in ((0, 1), (1, 34))])
-
-
-@cache
-def rgb_of(colour: str) -> tuple[int, int, int]:
-    """`#rrggbb` as three numbers 0..255."""
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-
-
-def _spokes(start: float, stop: float) -> Array:
-    """33 unit vectors from angle `start` to `stop` [rad], shape (33, 2)."""
-    angle = start + (stop - start) / 32.0 * np.arange(33)
-    return np.column_stack((np.cos(angle), np.sin(angle)))
-
-
-class Ink:
-    """Flat shapes drawn on the sheet: corners (u, v) to the right and up [m], each in one colour with opacity."""
-
-    def __init__(self, depth: float) -> None:
-        self.depth = depth
-        self.points: list[Array] = []
-        self.faces: list[NDArray[np.int64]] = []
-        self.colours: list[Array] = []
-        self.count = 0
-
-    def add(self, corners: Array, faces: Any, colour: str, opacity: Any = 1.0) -> None:
-        """Triangles (f, 3) between corners (k, 2); `opacity` is one number or one for each corner."""
-        self.depth += 0.01  # later shapes lie on earlier ones; less drowns in the depth buffer
-        points = np.empty((len(corners), 3))
-        points[:, 0], points[:, 1], points[:, 2] = self.depth, corners[:, 1], -corners[:, 0]
-        self.points.append(points)
-        self.faces.append(np.asarray(faces) + self.count)
-        rgba = np.empty((len(corners), 4))
-        rgba[:, :3] = rgb_of(colour)
-        rgba[:, 3] = opacity
-        self.colours.append(rgba)
-        self.count += len(corners)
-
-    def line(self, a: Array, b: Array, width: float, colour: str, opacity: float = 1.0) -> None:
-        """A straight ribbon of `width` [m] with square ends."""
-        du, dv = b - a
-        side = 0.5 * width / (np.hypot(du, dv) + 1e-12) * np.array((-dv, du))
-        self.add(np.array((a - side, b - side, b + side, a + side)), _QUAD, colour, opacity)
-
-    def dashes(self, a: Array, b: Array, width: float, colour: str, count: int = 5) -> None:
-        """A dashed line."""
-        for i in range(count):
-            self.line(a + (b - a) * i / count, a + (b - a) * (i + 0.55) / count, width, colour)
-
-    def box(self, low: Array, high: Array, colour: str, opacity: float = 1.0) -> None:
-        """A filled rectangle."""
-        corners = np.array(((low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1])))
-        self.add(corners, _QUAD, colour, opacity)
-
-    def fan(self, centre: Array, radius: Any, start: float, stop: float, colour: str, opacity: Any = 1.0) -> None:
-        """A sector of an ellipse, angles [rad] from the right; `opacity`: one number, or (centre, rim)."""
-        corners = np.empty((34, 2))
-        corners[0], corners[1:] = centre, centre + _spokes(start, stop) * radius
-        alpha = np.empty(34)
-        alpha[0], alpha[1:] = opacity if isinstance(opacity, tuple) else (opacity, opacity)
-        self.add(corners, _FAN, colour, alpha)
-
-    def disc(self, centre: Array, radius: float, colour: str, opacity: Any = 1.0) -> None:
-        """A filled circle."""
-        self.fan(centre, radius, 0.0, 2.0 * np.pi, colour, opacity)
-
-    def arc(self, centre: Array, radius: float, start: float, stop: float, width: float, colour: str) -> None:
-        """A bow of constant `width` [m]."""
-        spoke = _spokes(start, stop)
-        rim = np.vstack((centre + spoke * (radius - width / 2), centre + spoke * (radius + width / 2)))
-        self.add(rim, _BOW, colour)
-
-    def mesh(self) -> Any:
-        """All shapes as one surface with the point array `ink`; opaque shapes are plain RGB, which draws faster."""
-        mesh = _surface(np.vstack(self.points), np.vstack(self.faces))
-        rgba = np.vstack(self.colours) * (1.0, 1.0, 1.0, 255.0)
-        mesh["ink"] = (rgba if (rgba[:, 3] < 255.0).any() else rgba[:, :3]).astype(np.uint8)
-        return mesh
+def _flat(ink: Ink) -> Any:
+    """A pyvista surface of flat shapes, coloured by its point array `ink`."""
+    points, faces, colours = ink.triangles()
+    mesh = _surface(points, faces)
+    mesh["ink"] = colours
+    return mesh
 
 
 def drawn_angle(hip: Array, knee: Array, ankle: Array) -> tuple[float, float]:
@@ -419,23 +285,33 @@ class Sheet:
         top = max(_top(person, index) for person, index in zip(everyone, frames, strict=True))
         panels = layout(len(everyone), top, size[0] / size[1])
         self._paper(everyone, panels)
+        drawn = {name for person in everyone for name in dressed(person)}
+        self.bones = {name: self._bone(surface) for name, surface in bones.load().items() if name in drawn}
         self.people = [Person(self, person, column) for person, column in zip(everyone, panels, strict=True)]
         if ghost is not None and people:
             self.people[-1].stand_in = Person(self, replace(people[0], muscles=()), panels[-1], faded=True)
         self._light()
+
+    def _bone(self, surface: Any) -> Any:
+        mesh = _surface(surface.vertices, surface.faces)
+        mesh = mesh if self.fine else mesh.decimate(COARSE)
+        return mesh.compute_normals(split_vertices=False, consistent_normals=False)
 
     def draw(self, indices: Sequence[int], stand_in: int | None = None) -> None:
         """Move every person to an instant; `stand_in`: that of the pale skeleton behind the captured joints."""
         for person, index in zip(self.people, indices, strict=True):
             person.draw(index, stand_in)
 
-    def image(self) -> NDArray[np.uint8]:
-        """The sheet as pixels, shape (height, width, 3): drawn larger and averaged, which smooths every edge."""
+    def pixels(self) -> Pixels:
+        """The sheet as it is drawn, larger than `size`, shape (height, width, 3): averaging it smooths every edge."""
+        self.plotter.render()
+        return np.ascontiguousarray(self.plotter.screenshot(return_img=True))
+
+    def image(self) -> Pixels:
+        """The sheet at its size, shape (height, width, 3)."""
         from PIL import Image
 
-        self.plotter.render()
-        large = Image.fromarray(self.plotter.screenshot(return_img=True))
-        return np.asarray(large.resize(self.size, Image.Resampling.BOX))
+        return np.asarray(Image.fromarray(self.pixels()).resize(self.size, Image.Resampling.BOX))
 
     def text(
         self, words: str, at: Any, points: float, colour: str = INK, *, bold: bool = False, align: str = "left"
@@ -458,7 +334,7 @@ class Sheet:
     def flat(self, ink: Ink) -> Any:
         """Add flat shapes, unlit; returns the actor."""
         actor = self.plotter.add_mesh(
-            ink.mesh(), scalars="ink", rgb=True, lighting=False, show_scalar_bar=False, reset_camera=False, render=False
+            _flat(ink), scalars="ink", rgb=True, lighting=False, show_scalar_bar=False, reset_camera=False, render=False
         )
         if self.fine:  # what is translucent takes no shadow
             actor.ForceTranslucentOn()
@@ -571,6 +447,7 @@ class Person:
         plotter = self.sheet.plotter
         first = plotter.add_mesh(mesh, show_scalar_bar=False, reset_camera=False, render=False, **style)
         first.prop.interpolation = "Phong"
+        first.prop.culling = "back"
         others = [pv.Actor(mapper=first.mapper, prop=first.prop) for _ in self.panels[1:]]
         for actor in others:
             plotter.add_actor(actor, reset_camera=False, render=False)
@@ -581,41 +458,37 @@ class Person:
     def _bones(self) -> None:
         self.bodies = dressed(self.figure)
         self.bone_actors: dict[str, list[Any]] = {}
-        for name, surface in bones.load().items():
+        for name, mesh in self.sheet.bones.items():
             if name in self.bodies:
-                surface = surface if self.sheet.fine or name[:3] == "arm" else bones.thin(surface, COARSE)
-                mesh = _surface(surface.vertices, surface.faces)
-                mesh = mesh.compute_normals(split_vertices=False, consistent_normals=False)
                 upper = name in ("torso", "head", "arm_r", "arm_l")
                 tone = FADED if self.faded or upper else BONE
                 style = FLAT_BONE if self.faded else SOLID_BONE
                 self.bone_actors[name] = self._copies(mesh, color=tone, **style)
 
     def _muscles(self) -> None:
+        muscles, (samples, sides) = self.figure.muscles, (FINE_TUBE if self.sheet.fine else COARSE_TUBE)
         self.muscle_mesh: Any = None
-        if self.figure.muscles:
-            muscles = self.figure.muscles
-            self.curves = _curves(muscles)
-            self.radius = np.outer([m.radius for m in muscles], _belly(PATH_SAMPLES))
-            self.activation = np.stack([m.activation for m in muscles], axis=1)
-            points, _ = _tubes(self.curves[0], self.radius, PATH_SIDES)
-            mesh = _surface(points, _tube_faces(len(muscles), PATH_SAMPLES, PATH_SIDES))
-            mesh["rgb"] = np.zeros((len(points), 3), np.uint8)
-            mesh["Normals"] = np.zeros((len(points), 3), np.float32)
-            mesh.GetPointData().SetActiveNormals("Normals")
-            self.muscle_mesh = mesh
-            self._contract(0)
-            self._copies(mesh, scalars="rgb", rgb=True, ambient=0.25, diffuse=0.8, specular=0.18, specular_power=22)
+        if not muscles:
+            return
+        self.curves = np.stack([curve(m.points, samples) for m in muscles], axis=1)
+        self.radius = np.outer([m.radius for m in muscles], belly(samples))
+        self.activation = np.stack([m.activation for m in muscles], axis=1)
+        points, normals = tubes(self.curves[0], self.radius, sides)
+        mesh = _surface(points, tube_faces(len(muscles), samples, sides))
+        mesh["rgb"] = np.zeros((len(points), 3), np.uint8)
+        mesh["Normals"] = normals.astype(np.float32)
+        mesh.GetPointData().SetActiveNormals("Normals")
+        self.muscle_mesh = mesh
+        self._contract(0)
+        self._copies(mesh, scalars="rgb", rgb=True, ambient=0.25, diffuse=0.8, specular=0.18, specular_power=22)
 
     def _contract(self, index: int) -> None:
-        """Bend the muscles and colour their bellies; the tendons stay pale."""
-        mesh = self.muscle_mesh
-        points, normals = _tubes(self.curves[index], self.radius, PATH_SIDES)
-        mesh.points[:] = points
-        mesh["Normals"][:] = normals
-        belly = np.clip(4.0 * _belly(PATH_SAMPLES) - 1.4, 0.0, 1.0)[None, :, None]
-        rgb = belly * colour_of(self.activation[index])[:, None] + (1.0 - belly) * TENDON
-        mesh["rgb"][:] = np.repeat(rgb.reshape(-1, 3), PATH_SIDES, axis=0).round().astype(np.uint8)
+        """Bend the muscles and colour their bellies."""
+        mesh, samples = self.muscle_mesh, self.curves.shape[2]
+        sides = mesh.n_points // self.radius.size
+        mesh.points[:], mesh["Normals"][:] = tubes(self.curves[index], self.radius, sides)
+        colours = muscle_colours(self.activation[index], samples).round().astype(np.uint8)
+        mesh["rgb"][:] = np.repeat(colours.reshape(-1, 3), sides, axis=0)
         mesh.GetPoints().Modified()
         for name in ("Normals", "rgb"):
             mesh.GetPointData().GetArray(name).Modified()
@@ -639,8 +512,8 @@ class Person:
         self.read_out = self.sheet.text("", side.low * (1, 0) + side.high * (0, 1) + (14, -78), 16, INK)
 
     def _annotate(self, index: int) -> None:
-        self.under.mapper.SetInputData(self._shadow(index).mesh())
-        self.over.mapper.SetInputData(self._lines(index).mesh())
+        self.under.mapper.SetInputData(_flat(self._shadow(index)))
+        self.over.mapper.SetInputData(_flat(self._lines(index)))
         front, marks = self.panels[0], self.figure.landmarks
         for label in self.labels:
             s = SIDES.index(label["side"])

@@ -96,7 +96,13 @@ def simulate(
     weights = attend(weights, controller.cue)
     run = loop(model, plan, weights, drive, dt, lambda share: tell(task.name, share))
     return Result(
-        model=model, task=task, controller=controller, plan=plan, run=run, seed=seed, wall_s=clock.perf_counter() - began
+        model=model,
+        task=task,
+        controller=controller,
+        plan=plan,
+        run=run,
+        seed=seed,
+        wall_s=clock.perf_counter() - began,
     )
 
 
@@ -115,7 +121,9 @@ def _learn(twin: Model, task: Task, controller: Controller, dt: float, tell: Pro
         tell("planning", 0.0)
         plan = task.plan(twin)
         tell("planning", 1.0)
-        run = loop(twin, plan, plan.learning, _untrained(twin, plan), dt, lambda share: tell("healthy twin learns", share))
+        run = loop(
+            twin, plan, plan.learning, _untrained(twin, plan), dt, lambda share: tell("healthy twin learns", share)
+        )
         drive = run.drive.copy()
         if plan.symmetric:
             drive[:] = drive.mean(axis=1, keepdims=True)
@@ -131,9 +139,7 @@ def _untrained(twin: Model, plan: Plan) -> Array:
     return np.broadcast_to(drive, (len(plan.time), *drive.shape))
 
 
-def loop(
-    model: Model, plan: Plan, weights: Weights, drive: Array, dt: float, tell: Callable[[float], None]
-) -> Run:
+def loop(model: Model, plan: Plan, weights: Weights, drive: Array, dt: float, tell: Callable[[float], None]) -> Run:
     """Run the plan: control at its period, physics at dt [s]. Stops at a fall or a NaN, and says so."""
     body, brain = Muscles(model), WholeBody(model, plan, weights, drive)
     steps = max(1, round(plan.period / dt))

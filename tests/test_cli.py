@@ -72,7 +72,10 @@ def test_a_simulation_that_fails_says_why_and_keeps_what_there_is(simlab, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("squat", "--set", "right.gluteus_medius_strengt=1"), ["right.gluteus_medius_strengt", "gluteus_medius_strength"]),
+        (
+            ("squat", "--set", "right.gluteus_medius_strengt=1"),
+            ["right.gluteus_medius_strengt", "gluteus_medius_strength"],
+        ),
         (("squat", "--set", "both.adductor_tightness=2"), ["adductor_tightness", "0 to 1", "2"]),
         (("squat", "--depth-deg", "150"), ["depth_deg", "110", "150"]),
         (("squat", "--subject", "nobody.toml"), ["nobody.toml"]),

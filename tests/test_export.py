@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from simulations import MIXTURE, measured, run, settings
 
 from simlab import export, metrics, mocap
 from simlab.errors import InputError
 from simlab.model import landmarks, motion
-from simulations import MIXTURE, measured, run, settings
 
 
 def test_files_hold_the_run(tmp_path: Path) -> None:
@@ -23,7 +23,9 @@ def test_files_hold_the_run(tmp_path: Path) -> None:
         assert json.loads(data.attrs["configuration"])["subject"]["right"]["adductor_tightness"] == 0.4
         assert list(data["muscle"].to_numpy()) == list(result.model.muscles.names)
     written = json.loads(Path(files["metrics.json"]).read_text())
-    assert written["metrics"]["right"]["fppa_peak_deg"] == measured(settings("both", *MIXTURE))["right"]["fppa_peak_deg"]
+    assert (
+        written["metrics"]["right"]["fppa_peak_deg"] == measured(settings("both", *MIXTURE))["right"]["fppa_peak_deg"]
+    )
     back = mocap.opensim.read_mot(files["motion.mot"])
     ours = motion(result.model, result.run.time, result.run.q)
     np.testing.assert_allclose(back.values, ours.values, atol=1e-7)

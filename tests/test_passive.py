@@ -71,7 +71,9 @@ def test_spring_is_linear_plus_cubic_about_the_neutral_angle() -> None:
     np.testing.assert_allclose(torque(q, np.zeros(9), coef), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize(("flexion", "factor"), [(-0.2, 1 + 2 * np.exp(0.2 / 0.35)), (0.0, 3.0), (0.35, 1 + 2 / np.e), (2.0, 1.0066)])
+@pytest.mark.parametrize(
+    ("flexion", "factor"), [(-0.2, 1 + 2 * np.exp(0.2 / 0.35)), (0.0, 3.0), (0.35, 1 + 2 / np.e), (2.0, 1.0066)]
+)
 def test_straight_knee_is_stiffer(flexion: float, factor: float) -> None:
     q = np.zeros(9)
     q[KNEE_ANGLE], q[KNEE_ADDUCTION] = flexion, 0.1
@@ -145,9 +147,7 @@ def test_elastic_torque_is_restoring(q: NDArray, coef: NDArray, joint: int, turn
 def test_tissue_stores_energy_and_gives_it_back(q: NDArray, coef: NDArray) -> None:
     """The elastic torque is the gradient of an energy: its Jacobian is symmetric, so no cycle of poses gains work."""
     d = 1e-5
-    rows = [
-        (torque(q + d * e, np.zeros(9), coef) - torque(q - d * e, np.zeros(9), coef)) / (2 * d) for e in np.eye(9)
-    ]
+    rows = [(torque(q + d * e, np.zeros(9), coef) - torque(q - d * e, np.zeros(9), coef)) / (2 * d) for e in np.eye(9)]
     jacobian = np.array(rows)
     assert jacobian == pytest.approx(jacobian.T, rel=1e-6, abs=1e-6 * max(1.0, np.abs(jacobian).max()))
 

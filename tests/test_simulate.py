@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from simulations import MIXTURE, measured, run, settings
 
 from simlab import export, tasks
 from simlab.control import Controller
 from simlab.model import build
 from simlab.simulate import simulate
 from simlab.subject import Subject, change
-from simulations import MIXTURE, measured, run, settings
 
 SIDES = ("right", "left")
 

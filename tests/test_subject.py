@@ -76,7 +76,9 @@ def test_a_deficit_changes_its_own_data_only(strength: float, tightness: float, 
     right = model.spheres.foot == 0
     np.testing.assert_array_equal(model.spheres.centre[~right], healthy.spheres.centre[~right])
     raised = model.spheres.centre[right, 1] - healthy.spheres.centre[right, 1]
-    medial = np.array([name.rsplit("_", 1)[0] in ("heel_medial", "metatarsal_1", "hallux") for name in model.spheres.names])
+    medial = np.array(
+        [name.rsplit("_", 1)[0] in ("heel_medial", "metatarsal_1", "hallux") for name in model.spheres.names]
+    )
     assert (np.sign(raised) == np.sign(pronation) * np.where(medial[right], 1, -1))[abs(raised) > 1e-12].all()
     np.testing.assert_array_equal(model.skeleton.mass, healthy.skeleton.mass)
 

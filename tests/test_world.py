@@ -17,7 +17,9 @@ def model() -> Model:
 def random_state(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A free-flying body 3 m above the ground."""
     quaternion = rng.normal(size=4)
-    q = np.concatenate([rng.normal(0, 0.3, 3) + [0, 3, 0], quaternion / np.linalg.norm(quaternion), rng.normal(0, 0.4, 21)])
+    q = np.concatenate(
+        [rng.normal(0, 0.3, 3) + [0, 3, 0], quaternion / np.linalg.norm(quaternion), rng.normal(0, 0.4, 21)]
+    )
     return q, rng.normal(0, 1, 27)
 
 

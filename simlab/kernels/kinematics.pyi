@@ -1,48 +1,44 @@
-import numpy as np
+from numpy import float64, int32
 from numpy.typing import NDArray
 
-def forward(
-    parent: NDArray[np.int32],
-    pos: NDArray[np.float64],
-    axis: NDArray[np.float64],
-    q: NDArray[np.float64],
-    R: NDArray[np.float64],
-    p: NDArray[np.float64],
-) -> None: ...
+Array = NDArray[float64]
+Links = NDArray[int32]
+
+def forward(parent: Links, pos: Array, axis: Array, q: Array, R: Array, p: Array) -> None: ...
 def mass_bias(
-    parent: NDArray[np.int32],
-    pos: NDArray[np.float64],
-    axis: NDArray[np.float64],
-    mass: NDArray[np.float64],
-    com: NDArray[np.float64],
-    inertia: NDArray[np.float64],
-    q: NDArray[np.float64],
-    v: NDArray[np.float64],
-    gravity: NDArray[np.float64],
-    M: NDArray[np.float64],
-    h: NDArray[np.float64],
+    parent: Links,
+    pos: Array,
+    axis: Array,
+    mass: Array,
+    com: Array,
+    inertia: Array,
+    q: Array,
+    v: Array,
+    gravity: Array,
+    M: Array,
+    h: Array,
 ) -> None: ...
 def point_jacobian(
-    parent: NDArray[np.int32],
-    pos: NDArray[np.float64],
-    axis: NDArray[np.float64],
-    q: NDArray[np.float64],
-    v: NDArray[np.float64],
-    link: NDArray[np.int32],
-    local: NDArray[np.float64],
-    x: NDArray[np.float64],
-    J: NDArray[np.float64],
-    jdv: NDArray[np.float64],
+    parent: Links,
+    pos: Array,
+    axis: Array,
+    q: Array,
+    v: Array,
+    link: Links,
+    local: Array,
+    x: Array,
+    J: Array,
+    jdv: Array,
 ) -> None: ...
 def com_jacobian(
-    parent: NDArray[np.int32],
-    pos: NDArray[np.float64],
-    axis: NDArray[np.float64],
-    mass: NDArray[np.float64],
-    com: NDArray[np.float64],
-    q: NDArray[np.float64],
-    v: NDArray[np.float64],
-    c: NDArray[np.float64],
-    J: NDArray[np.float64],
-    jdv: NDArray[np.float64],
+    parent: Links,
+    pos: Array,
+    axis: Array,
+    mass: Array,
+    com: Array,
+    q: Array,
+    v: Array,
+    c: Array,
+    J: Array,
+    jdv: Array,
 ) -> None: ...

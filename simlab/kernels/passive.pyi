@@ -1,6 +1,6 @@
-import numpy as np
+from numpy import float64
 from numpy.typing import NDArray
 
-def torque(
-    q9: NDArray[np.float64], qd9: NDArray[np.float64], coef: NDArray[np.float64], tau9: NDArray[np.float64]
-) -> None: ...
+Array = NDArray[float64]
+
+def torque(q9: Array, qd9: Array, coef: Array, tau9: Array) -> None: ...

@@ -1,13 +1,15 @@
-import numpy as np
+from numpy import float64, int8, int32
 from numpy.typing import NDArray
 
+Array = NDArray[float64]
+
 def lengths(
-    q8: NDArray[np.float64],
-    lo: NDArray[np.float64],
-    hi: NDArray[np.float64],
-    start: NDArray[np.int32],
-    exponent: NDArray[np.int8],
-    weight: NDArray[np.float64],
-    L: NDArray[np.float64],
-    dL: NDArray[np.float64],
+    q8: Array,
+    lo: Array,
+    hi: Array,
+    start: NDArray[int32],
+    exponent: NDArray[int8],
+    weight: Array,
+    L: Array,
+    dL: Array,
 ) -> None: ...

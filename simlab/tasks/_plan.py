@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -67,7 +68,7 @@ def profile(depths: list[tuple[float, float]], period: float) -> tuple[Array, Ar
     knots = np.array(depths)
     time = np.arange(round(knots[-1, 0] / period) + 1) * period
     curve = np.full_like(time, knots[0, 1])
-    for (t0, x0), (t1, x1) in zip(knots[:-1], knots[1:], strict=True):
+    for (t0, x0), (t1, x1) in pairwise(knots):
         inside = (time >= t0) & (time <= t1)
         curve[inside] = x0 + (x1 - x0) * 0.5 * (1.0 - np.cos(np.pi * (time[inside] - t0) / (t1 - t0)))
     rounded = gaussian_filter1d(curve, SETTLE_S / period, mode="nearest")
@@ -157,9 +158,7 @@ class Sole:
         self._rotation, self._origin = model.frames(q)
         self._model = model
         spheres = model.spheres
-        centre = self._origin[spheres.link] + np.einsum(
-            "kij,kj->ki", self._rotation[spheres.link], spheres.centre
-        )
+        centre = self._origin[spheres.link] + np.einsum("kij,kj->ki", self._rotation[spheres.link], spheres.centre)
         self.points = dict(zip(spheres.names, centre - spheres.radius[:, None] * [0.0, 1.0, 0.0], strict=True))
 
     def link(self, name: str) -> Array:

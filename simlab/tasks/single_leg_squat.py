@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from simlab.model import Model
-from simlab.motion import Array
+from simlab.motion import LEG_COORDINATES, Array
 from simlab.tasks._plan import Plan, Sole, Weights, plan, postures, profile
 from simlab.tasks._task import Task
 
@@ -65,9 +65,16 @@ class SingleLegSquat(Task):
         """Standing on one leg with the knee over the foot and the centre of mass over the sole."""
         stance, free, sign = ("_r", "_l", 1.0) if self.side == "right" else ("_l", "_r", -1.0)
         yaw, size = np.radians(self.toe_out_deg), model.subject.height_m / 1.68
-        legs = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "knee_adduction", "knee_rotation")
-        legs += ("ankle_angle", "subtalar_angle")
-        trunk = ("pelvis_tx", "pelvis_ty", "pelvis_tz", "pelvis_tilt", "pelvis_list", "lumbar_extension", "lumbar_bending")
+        legs = LEG_COORDINATES[:8]
+        trunk = (
+            "pelvis_tx",
+            "pelvis_ty",
+            "pelvis_tz",
+            "pelvis_tilt",
+            "pelvis_list",
+            "lumbar_extension",
+            "lumbar_bending",
+        )
         solve_for = trunk + tuple(name + stance for name in legs)
 
         def expand(x: dict[str, float], depth: float) -> dict[str, float]:
@@ -86,7 +93,9 @@ class SingleLegSquat(Task):
             heel, foot = sole.heel(stance), sole.axis(stance)
             knee, ankle = sole.link("tibia" + stance), sole.link("talus" + stance)
             com = self._centre_of_mass(model, q)
-            contact = [sole.points[n + stance][1] for n in ("heel_medial", "heel_lateral", "metatarsal_1", "metatarsal_5")]
+            contact = [
+                sole.points[n + stance][1] for n in ("heel_medial", "heel_lateral", "metatarsal_1", "metatarsal_5")
+            ]
             over_toe = sign * (knee[2] - ankle[2]) - np.tan(yaw) * (knee[0] - ankle[0])
             return [
                 *(300.0 * y for y in contact),

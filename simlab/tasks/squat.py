@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from simlab.model import Model
-from simlab.motion import Array
+from simlab.motion import LEG_COORDINATES, Array
 from simlab.tasks._plan import Plan, Sole, Weights, plan, postures, profile
 from simlab.tasks._task import Task
 
@@ -33,7 +33,7 @@ class Squat(Task):
     stand_after_s: float = Field(default=0.5, ge=0.2, le=10.0)
 
     def plan(self, model: Model) -> Plan:
-        """The reference of a healthy body: `model` is the subject's healthy twin, so no deficit shapes what is wanted."""
+        """The reference of the subject's healthy twin, so no deficit shapes what is wanted."""
         depths = np.radians(np.linspace(STANDING_DEG, self.depth_deg, 13))
         poses = self._postures(model, depths)
         knots = [(0.0, depths[0]), (self.stand_before_s, depths[0])]
@@ -58,8 +58,7 @@ class Squat(Task):
     def _postures(self, model: Model, depths: Array) -> Array:
         yaw = np.radians(self.toe_out_deg)
         size = model.subject.height_m / 1.68
-        legs = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "knee_adduction", "knee_rotation")
-        legs += ("ankle_angle", "subtalar_angle")
+        legs = LEG_COORDINATES[:8]
         solve_for = ("pelvis_tx", "pelvis_ty", "pelvis_tilt", "lumbar_extension", *legs)
 
         def expand(x: dict[str, float], _: float) -> dict[str, float]:
@@ -71,7 +70,9 @@ class Squat(Task):
             u = depth / np.radians(95.0)
             heel, foot = sole.heel("_r"), sole.axis("_r")
             knee, ankle = sole.link("tibia_r"), sole.link("talus_r")
-            contact = [sole.points[n + "_r"][1] for n in ("heel_medial", "heel_lateral", "metatarsal_1", "metatarsal_5")]
+            contact = [
+                sole.points[n + "_r"][1] for n in ("heel_medial", "heel_lateral", "metatarsal_1", "metatarsal_5")
+            ]
             over_toe = (knee[2] - ankle[2]) - np.tan(yaw) * (knee[0] - ankle[0])
             return [
                 *(300.0 * y for y in contact),
@@ -88,5 +89,11 @@ class Squat(Task):
                 2.0 * x["subtalar_angle_r"],
             ]
 
-        guess = {"pelvis_ty": 0.95 * size, "hip_flexion": 0.1, "hip_adduction": -0.1, "knee_angle": 0.1, "ankle_angle": 0.1}
+        guess = {
+            "pelvis_ty": 0.95 * size,
+            "hip_flexion": 0.1,
+            "hip_adduction": -0.1,
+            "knee_angle": 0.1,
+            "ankle_angle": 0.1,
+        }
         return postures(solve_for, guess, depths, expand, residual, model)
