@@ -50,7 +50,7 @@ def measure(result: Result) -> metrics.Metrics:
     points = landmarks(model, run.time, run.q)
     coordinates = motion(model, run.time, run.q)
     ground = GroundReaction(time=run.time, force=run.ground, source="simulation")
-    stance = getattr(result.task, "side", None)
+    stance = result.task.standing[0] if len(result.task.standing) == 1 else None
     found = [r.window for r in metrics.repetitions(points)] if result.success and stance is None else []
     each = [
         metrics.measure(points, coordinates, ground, model.weight, window, stance, level=_level(result))

@@ -19,6 +19,7 @@ def simulated(result: Result, label: str) -> Figure:
     model, run = result.model, result.run
     bodies = _bodies(result)
     points = landmarks(model, run.time, run.q)
+    standing = result.task.standing
     flexion, projection = metrics.knee_flexion(points), metrics.fppa(points)
     return Figure(
         label=label,
@@ -26,8 +27,8 @@ def simulated(result: Result, label: str) -> Figure:
         landmarks=points,
         bodies=bodies,
         muscles=tuple(_muscles(result)),
-        fppa={side: projection[:, i] for i, side in enumerate(SIDES)},
-        knee_flexion={side: flexion[:, i] for i, side in enumerate(SIDES)},
+        fppa={side: projection[:, SIDES.index(side)] for side in standing},
+        knee_flexion={side: flexion[:, SIDES.index(side)] for side in standing},
         stature=model.subject.height_m,
         note=_note(result),
     )
@@ -112,4 +113,4 @@ def _note(result: Result) -> str:
 
 
 def _plain(name: str) -> str:
-    return name.replace("_deg", " [deg]").replace("_", " ")
+    return name.removesuffix("_strength").removesuffix("_deg").replace("_", " ")

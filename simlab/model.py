@@ -95,11 +95,12 @@ class Model:
         kinematics.forward(s.parent, s.pos, s.axis, np.ascontiguousarray(q), rotation, origin)
         return rotation, origin
 
-    def locate(self, q: Array, name: str) -> Array:
-        """World position [m] of a landmark, such as `heel_r`, at the state q (28,)."""
-        rotation, origin = self.frames(q)
-        link, local = self.points[name]
-        return origin[link] + rotation[link] @ local
+    def centre_of_mass(self, q: Array) -> Array:
+        """World position of the whole body's centre of mass [m] at the state q (28,)."""
+        s = self.skeleton
+        com, jacobian, drift = np.empty(3), np.empty((3, 27)), np.empty(3)
+        kinematics.com_jacobian(s.parent, s.pos, s.axis, s.mass, s.com, q, np.zeros(27), com, jacobian, drift)
+        return com
 
 
 def build(subject: Subject) -> Model:

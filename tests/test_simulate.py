@@ -160,3 +160,22 @@ def test_unknown_strategy_is_refused() -> None:
         Controller(strategy="scripted")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="0 to 1"):
         Controller(cue=2.0)
+
+
+def test_a_state_that_is_not_a_number_ends_the_run_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    from simlab.world import State, World
+
+    calls, real = [], World.state
+
+    def broken(world: World) -> State:
+        calls.append(1)
+        found = real(world)
+        return found if len(calls) < 6000 else State(found.q * np.nan, found.v)
+
+    monkeypatch.setattr(World, "state", broken)
+    task = tasks.load("squat", depth_deg=35, descent_s=2.0, ascent_s=2.0)
+    result = simulate(build(Subject()), task)
+    assert not result.success and "not a number" in result.run.message
+    assert np.isfinite(result.run.q).all()
+    last = result.run.time[-1]
+    assert f"{last + 0.01:.2f} s" in result.run.message

@@ -11,7 +11,6 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import least_squares
 
-from simlab.kernels import kinematics
 from simlab.model import Model, state
 from simlab.motion import COORDINATES, Array, readonly
 
@@ -121,12 +120,7 @@ def plan(
 ) -> Plan:
     """Poses along the depth and the depth over time make the reference and its derivatives."""
     period = time[1] - time[0]
-    s = model.skeleton
-    com, jacobian, drift = np.empty((len(poses), 3)), np.empty((3, 27)), np.empty(3)
-    for i, pose in enumerate(poses):
-        kinematics.com_jacobian(
-            s.parent, s.pos, s.axis, s.mass, s.com, state(model, pose), np.zeros(27), com[i], jacobian, drift
-        )
+    com = np.array([model.centre_of_mass(state(model, pose)) for pose in poses])
     curves = CubicSpline(depths, np.hstack([poses, com]))
     rate = np.gradient(depth, period)
     acceleration = np.gradient(rate, period)

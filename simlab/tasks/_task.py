@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from simlab.kernels import kinematics
 from simlab.model import Model
-from simlab.motion import Array
+from simlab.motion import SIDES
 from simlab.tasks._plan import Plan
 
 
@@ -23,9 +21,7 @@ class Task(BaseModel):
         """The reference motion for the subject's healthy twin."""
         raise TypeError(f"{type(self).__name__} does not say what it asks of the body")
 
-    @staticmethod
-    def _centre_of_mass(model: Model, q: Array) -> Array:
-        s = model.skeleton
-        com, jacobian, drift = np.empty(3), np.empty((3, 27)), np.empty(3)
-        kinematics.com_jacobian(s.parent, s.pos, s.axis, s.mass, s.com, q, np.zeros(27), com, jacobian, drift)
-        return com
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """The sides that stand, and are judged."""
+        return SIDES

@@ -31,6 +31,10 @@ class SingleLegSquat(Task):
     stand_before_s: float = Field(default=0.6, ge=0.3, le=10.0)
     stand_after_s: float = Field(default=0.4, ge=0.2, le=10.0)
 
+    @property
+    def standing(self) -> tuple[str, ...]:
+        return (self.side,)
+
     def plan(self, model: Model) -> Plan:
         """The reference of the subject's healthy twin."""
         depths = np.radians(np.linspace(STANDING_DEG, self.depth_deg, 9))
@@ -92,7 +96,7 @@ class SingleLegSquat(Task):
             u = depth / np.radians(60.0)
             heel, foot = sole.heel(stance), sole.axis(stance)
             knee, ankle = sole.link("tibia" + stance), sole.link("talus" + stance)
-            com = self._centre_of_mass(model, q)
+            com = model.centre_of_mass(q)
             contact = [
                 sole.points[n + stance][1] for n in ("heel_medial", "heel_lateral", "metatarsal_1", "metatarsal_5")
             ]

@@ -82,7 +82,7 @@ class Squat(Task):
                 100.0 * (x["knee_angle_r"] - depth),
                 5.0 * (x["pelvis_tilt"] + np.radians(2.0 + 28.0 * u)),
                 5.0 * (x["lumbar_extension"] + np.radians(2.0 + 16.0 * u)),
-                200.0 * (self._centre_of_mass(model, q)[0] - 0.085 * size),
+                200.0 * (model.centre_of_mass(q)[0] - 0.085 * size),
                 15.0 * over_toe,
                 20.0 * x["knee_adduction_r"],
                 3.0 * x["knee_rotation_r"],
