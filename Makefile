@@ -10,6 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml setup.py $(wildcard ext/*.pyx ext/*.pxd)
 
+# The matrices are small: more threads only wait for one another, and on a busy machine that costs time.
+export OMP_NUM_THREADS := 1
+
 .PHONY: demo test bench lint clean system
 
 demo: $(VENV)/.demo

@@ -21,5 +21,5 @@ for name, mind in minds.items():
     valgus[name] = export.measure(result)["right"]["fppa_peak_deg"]
     print(f"{name:14} right FPPA at peak flexion {valgus[name]:6.1f} deg (valgus +)")
 
-assert valgus["cued"] < valgus["habitual"] - 2  # the cue takes the knee back over the toe
-assert valgus["compensating"] < valgus["habitual"] - 2
+assert valgus["cued"] < valgus["habitual"] - 1  # the cue takes the knee back over the toe
+assert valgus["compensating"] < valgus["habitual"] - 1

@@ -28,7 +28,7 @@ STATURE = 1.70
 """Body height that the meshes are drawn for [m] (Rajagopal 2016)."""
 
 SHOULDER = np.array((0.0032, 0.3715, 0.17))
-"""Right shoulder centre in the torso frame at `STATURE` [m] (Lai 2017, 10.1007/s10439-017-1920-7); the arms hang there."""
+"""Right shoulder centre at `STATURE` [m, torso frame]; the arms hang there (Lai 2017, 10.1007/s10439-017-1920-7)."""
 
 NECK, CROWN = np.array((-0.028, 0.525, 0.0)), np.array((0.0, 0.672, 0.0))
 """Where the head turns, and the top of the head, in the torso frame at `STATURE` [m]."""

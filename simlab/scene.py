@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -212,8 +213,12 @@ class Panel:
 
 HEIGHT, MARGIN, GAP, HEADER, FOOTER = 1200.0, 28.0, 16.0, 92.0, 74.0
 FRONT_SHARE = 0.61
+LABEL = 132.0
+"""Width of the words beside a knee."""
 FLOOR_BAND = 0.09
 """Strip of floor that is shown below the feet [m]."""
+LETTER = 7.6
+"""Mean width of a letter of a note, in units of the sheet."""
 
 
 def layout(columns: int, top: float, aspect: float) -> list[list[Panel]]:
@@ -232,6 +237,18 @@ def layout(columns: int, top: float, aspect: float) -> list[list[Panel]]:
             ceiling = low[1] - GAP
         sheet.append(panels)
     return sheet
+
+
+def label_places(panel: Panel, knees: Array) -> Array:
+    """Where the words beside the right knee end and those beside the left start, shape (2, 2), from knees (2, 3) [m].
+
+    Both lie outside both knees, so that they cannot meet when the knees do, and inside the card.
+    """
+    places = panel.paper(knees)
+    gap = 0.13 * panel.scale
+    right, left = places[:, 0].min() - gap, places[:, 0].max() + gap
+    places[:, 0] = max(right, panel.low[0] + LABEL), min(left, panel.high[0] - LABEL)
+    return places
 
 
 def _backdrop(ink: Ink, panel: Panel) -> None:
@@ -349,7 +366,9 @@ class Sheet:
                 self.text(f"{panel.view} view", panel.high * (0, 1) + panel.low * (1, 0) + (14, -28), 16, GREY)
             left = column[0].low[0]
             self.text(person.label, (left, HEIGHT - 46), 30, INK, bold=True)
-            self.text(person.note, (left, HEIGHT - 76), 17, GREY)
+            letters = int((column[0].high[0] - left) / LETTER)
+            note = textwrap.shorten(person.note, 2 * letters - 12, placeholder=" ...")
+            self.text("\n".join(textwrap.wrap(note, letters)), (left, HEIGHT - 86), 15, GREY)
         right = panels[-1][-1].high[0]
         if any(person.muscles for person in everyone):
             self._legend(ink, right)
@@ -432,9 +451,11 @@ class Person:
         if self.stand_in is not None and stand_in is not None:
             self.stand_in.draw(stand_in)
         scale = np.diag((*[self.figure.stature / bones.STATURE] * 3, 1.0))
+        worlds = [panel.world() for panel in self.panels]
         for name, actors in self.bone_actors.items():
-            for actor, panel in zip(actors, self.panels, strict=True):
-                actor.user_matrix = panel.world() @ self.bodies[name][index] @ scale
+            body = self.bodies[name][index] @ scale
+            for actor, world in zip(actors, worlds, strict=True):
+                actor.user_matrix = world @ body
         if self.muscle_mesh is not None:
             self._contract(index)
         if not self.faded:
@@ -515,11 +536,11 @@ class Person:
         self.under.mapper.SetInputData(_flat(self._shadow(index)))
         self.over.mapper.SetInputData(_flat(self._lines(index)))
         front, marks = self.panels[0], self.figure.landmarks
+        places = label_places(front, marks.knee[index])
         for label in self.labels:
-            s = SIDES.index(label["side"])
+            at = places[SIDES.index(label["side"])]
             angle = float(self.figure.fppa[label["side"]][index])
             words, _, tendency = fppa_text(angle).partition(" (")
-            at = front.paper(marks.knee[index])[s] + (OUTWARD[s] * 0.13 * front.scale, 0.0)
             for key, text, drop in (("angle", words, 0.0), ("word", tendency and f"({tendency}", -24.0)):
                 label[key].SetInput(text)
                 label[key].SetPosition(at[0] * self.sheet.pixel, (at[1] + drop) * self.sheet.pixel)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -58,14 +58,14 @@ def tubes(curves: Array, radius: Array, sides: int) -> tuple[Array, Array]:
     return (curves[:, :, None] + ring * radius[:, :, None, None]).reshape(-1, 3), ring.reshape(-1, 3)
 
 
-def tube_faces(tubes: int, samples: int, sides: int) -> Faces:
-    """Triangles of `tubes`, shape (f, 3)."""
+def tube_faces(count: int, samples: int, sides: int) -> Faces:
+    """Triangles of `count` tubes, shape (f, 3)."""
     ring, next_ring = np.arange(sides), np.roll(np.arange(sides), -1)
     quad = np.concatenate(
         [np.stack((ring, next_ring, ring + sides), 1), np.stack((next_ring, next_ring + sides, ring + sides), 1)]
     )
     band = (quad[None] + sides * np.arange(samples - 1)[:, None, None]).reshape(-1, 3)
-    return (band[None] + samples * sides * np.arange(tubes)[:, None, None]).reshape(-1, 3)
+    return (band[None] + samples * sides * np.arange(count)[:, None, None]).reshape(-1, 3)
 
 
 def muscle_colours(activation: Array, samples: int) -> Array:
@@ -93,6 +93,7 @@ def rgb_of(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
+@lru_cache(maxsize=256)
 def _spokes(start: float, stop: float) -> Array:
     """33 unit vectors from angle `start` to `stop` [rad], shape (33, 2)."""
     angle = start + (stop - start) / 32.0 * np.arange(33)

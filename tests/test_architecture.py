@@ -17,7 +17,7 @@ PACKAGE = Path(simlab.__file__).parent
 LAYERS = (
     ("cli", "doctor"),
     ("beside",),
-    ("figure", "movie", "scene", "bones"),
+    ("figure", "movie", "scene", "shapes", "bones"),
     ("export",),
     ("compare",),
     ("recording",),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simlab import bones, movie, scene
+from simlab import bones, movie, scene, shapes
 from simlab.motion import Landmarks
 
 SMALL = (480, 300)
@@ -110,6 +110,15 @@ def test_panels_do_not_overlap_and_everybody_fits() -> None:
             assert (a.high <= b.low).any() or (b.high <= a.low).any()
 
 
+@pytest.mark.parametrize("out", [0.15, 0.0, -0.2, 0.8])
+def test_the_words_beside_the_knees_stay_on_the_card_and_never_meet(out: float) -> None:
+    panel = scene.layout(5, 1.8, 1.6)[0][0]
+    right, left = scene.label_places(panel, np.array(((0.3, 0.5, out), (0.3, 0.5, -out))))
+    assert panel.low[0] <= right[0] - scene.LABEL and left[0] + scene.LABEL <= panel.high[0]
+    assert right[0] < left[0]
+    assert right[1] == left[1] == panel.paper(np.array(((0.0, 0.5, 0.0),)))[0, 1]
+
+
 @pytest.mark.parametrize(
     ("degrees", "text"),
     [(6.3, "FPPA +6.3° (valgus)"), (-12.04, "FPPA \N{MINUS SIGN}12.0° (varus)"), (-0.04, "FPPA 0.0°")],
@@ -119,16 +128,16 @@ def test_fppa_text(degrees: float, text: str) -> None:
 
 
 def test_lightness_of_the_activation_colours_falls_monotonically() -> None:
-    rgb = scene.colour_of(np.linspace(0.0, 1.0, 50)) / 255.0
+    rgb = shapes.colour_of(np.linspace(0.0, 1.0, 50)) / 255.0
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     assert (np.diff(linear @ (0.2126, 0.7152, 0.0722)) < 0.0).all()
 
 
 def test_muscle_curves_start_and_end_at_the_attachments() -> None:
     muscle = standing().muscles[0]
-    curve = scene._curves([muscle])[:, 0]
+    curve = shapes.curve(muscle.points, 18)
     np.testing.assert_allclose(curve[:, [0, -1]], muscle.points[:, [0, -1]], atol=1e-12)
-    points, normals = scene._tubes(curve[:1], np.full((1, scene.PATH_SAMPLES), 0.01), 8)
+    points, normals = shapes.tubes(curve[:1], np.full((1, 18), 0.01), 8)
     centre = np.repeat(curve[0], 8, axis=0)
     np.testing.assert_allclose(np.linalg.norm(points - centre, axis=1), 0.01, atol=1e-12)
     np.testing.assert_allclose(points - centre, 0.01 * normals, atol=1e-12)
@@ -184,6 +193,28 @@ def test_bones_lie_where_their_body_frames_say(real: bool) -> None:
         np.testing.assert_allclose(np.sort(mirrored, axis=0), np.sort(right, axis=0), atol=2e-3)
 
 
+@pytest.mark.parametrize("real", KINDS)
+def test_the_arms_hang_from_the_shoulders(real: bool) -> None:
+    surface = bones.load(real)
+    for side, sign in (("r", 1.0), ("l", -1.0)):
+        arm = surface[f"arm_{side}"].vertices
+        head = arm[np.linalg.norm(arm, axis=1) < 0.035]
+        assert np.linalg.norm((head.min(0) + head.max(0)) / 2) < 0.012  # the humeral head around the shoulder centre
+        assert arm[:, 1].min() == pytest.approx(-0.70, abs=0.03)  # the fingertips
+        gap = np.linalg.norm(surface["torso"].vertices - bones.SHOULDER * (1.0, 1.0, sign), axis=1).min()
+        assert gap < 0.035  # the glenoid
+
+
+def test_every_placed_bone_names_its_source() -> None:
+    rows = bones._rows("bones.csv")
+    assert all(row["source"] for row in rows)
+    assert {row["source"] for row in rows if row["body"] == "arm"} <= {
+        "geometry",
+        "geometry;laiuhlrich2022",
+        "geometry;simlab",
+    }
+
+
 @REAL
 def test_no_logo_on_the_sternum() -> None:
     torso = bones.load(True)["torso"]
@@ -223,7 +254,7 @@ def test_a_picture_of_nobody_is_refused(tmp_path: Path) -> None:
         movie.write([], None, tmp_path / "none.mp4")
 
 
-def test_the_movie_has_every_frame_and_reports_progress(tmp_path: Path) -> None:
+def test_the_movie_has_every_frame_reports_progress_and_repeats_exactly(tmp_path: Path) -> None:
     from imageio_ffmpeg import count_frames_and_secs
 
     person, seen = standing(0.03), []
@@ -233,6 +264,8 @@ def test_the_movie_has_every_frame_and_reports_progress(tmp_path: Path) -> None:
     frames, seconds = count_frames_and_secs(str(path))
     assert frames == 7 and seconds == pytest.approx(0.7, abs=0.05)
     assert seen == [(i + 1, 7) for i in range(7)]
+    again = movie.write([person], captured_of(person), tmp_path / "again.mp4", fps=10, size=(320, 200))
+    assert again.read_bytes() == path.read_bytes()
     with pytest.raises(ValueError, match="even numbers"):
         movie.write([person], None, tmp_path / "odd.mp4", size=(321, 200))
 
