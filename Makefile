@@ -8,6 +8,8 @@ PYTHON ?= $(shell for python in python3.11 /usr/bin/python3.11 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && command -v "$$python" && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+# setuptools warns of every editable installation from a checkout
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
 SOURCES := pyproject.toml setup.py $(wildcard ext/*.pyx ext/*.pxd)
 
 # The matrices are small: more threads only wait for one another, and on a busy machine that costs time.
@@ -33,14 +35,14 @@ system:
 
 $(VENV)/bin/python: | system
 	"$(PYTHON)" -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(PIP) --upgrade pip
 
 $(VENV)/.demo: $(VENV)/bin/python $(SOURCES) | system
-	$(BIN)/python -m pip install --quiet --editable ".[bones]"
+	$(PIP) --editable ".[bones]"
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet --editable ".[bones,test]"
+	$(PIP) --editable ".[bones,test]"
 	@touch $@
 
 clean:

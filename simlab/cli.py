@@ -193,7 +193,6 @@ def compare(
     from simlab import recording as recordings
 
     person = _subject(subject, set_)
-    export.writable(out)
     if recording is None:
         real = beside.bundled(joint_centres or "clusters")
     else:
@@ -201,6 +200,7 @@ def compare(
         real = beside.from_recording(
             recordings.read(recording, static, grf, static_grf, joint_centres=chosen, units=units, up=up)
         )
+    export.writable(out)
     with _progress() as tell:
         pair = beside.simulate_pair(person, depth_deg or real.depth_deg, strategy, cue, seed, tell)
         report, files = beside.save(pair, real, out)

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from simlab.errors import InputError
 from simlab.kernels import kinematics
 from simlab.model import GRAVITY, Model
 from simlab.motion import COORDINATES, LEG_COORDINATES, Array
@@ -29,12 +30,13 @@ from simlab.world import FRICTION, State
 
 MIN_ACTIVATION = 0.01
 MAX_CHANGE = 0.12
-"""Largest change of an activation in a tick of 10 ms: faster drive chatters against the rigid ground."""
+"""Largest change of an activation in a tick: faster drive chatters against the rigid ground."""
 STIFFNESS, DAMPING = 100.0, 20.0
 """Feedback on tracked coordinates [1/s2, 1/s]: critically damped at 1.6 Hz."""
 CONTACT_WEIGHT = 300.0
 CONTACT_HEIGHT = 0.02
-FRICTION_MARGIN = 0.8
+FRICTION_MARGIN = 0.5**0.5
+"""The pyramid lies inside the friction cone."""
 LUMBAR_LIMIT = 300.0
 FORCE_LIMIT = 3000.0
 
@@ -60,9 +62,13 @@ class Controller:
 
     def __post_init__(self) -> None:
         if self.strategy not in ("habitual", "compensating"):
-            raise ValueError(f"strategy: expected 'habitual' or 'compensating', found {self.strategy!r}")
+            raise InputError(f"strategy: expected 'habitual' or 'compensating', found {self.strategy!r}")
         if not 0.0 <= self.cue <= 1.0:
-            raise ValueError(f"cue: expected 0 to 1, found {self.cue}")
+            raise InputError(f"cue: expected 0 to 1, found {self.cue}")
+        if self.cue and self.strategy == "compensating":
+            raise InputError(
+                "cue: a compensating mind attends to the frontal plane already; expected strategy habitual"
+            )
 
 
 def standing_drive(names: tuple[str, ...]) -> Array:
@@ -152,7 +158,7 @@ class WholeBody:
         down = activation - np.minimum(
             np.maximum(activation - MIN_ACTIVATION, 0.0) * self._fraction(activation, False), step
         )
-        return np.minimum(down, up), np.minimum(up, 1.0)
+        return down, up
 
     # --- the programme ---
 
@@ -234,30 +240,34 @@ class WholeBody:
         return rotation, float(now.as_euler("ZXY")[1] - bank), float(rotation[:, 0] @ v[3:6])
 
     def _solve(self, H: Array, g: Array, A: Array, b: Array, lower: Array, upper: Array) -> Array | None:
-        """The optimum, or None.
-
-        Never started from the last optimum: ProxQP has mistaken such starts for infeasible, they are slower here, and
-        a solve that depends on nothing but its data is easier to reproduce.
-        """
+        """The optimum, or None. It starts from the last optimum; ProxQP can mistake such a start for infeasible, so a
+        failure is tried once more from scratch."""
         rows = len(self._cone)
         data = (H, g, A, b, self._cone, np.full(rows, -1e5), np.zeros(rows), lower, upper)
-        if self._qp is None:
-            self._qp = self._proxqp.dense.QP(self._n, self._nv, rows, True)
-            self._qp.settings.eps_abs = 1e-4
-            self._qp.settings.eps_rel = 1e-6
-            self._qp.settings.max_iter = 1500
-            self._qp.settings.initial_guess = self._proxqp.InitialGuess.EQUALITY_CONSTRAINED_INITIAL_GUESS
-            self._qp.init(*data)
-        else:
+        solver = self._proxqp.QPSolverOutput
+        if self._qp is not None:
             self._qp.update(*data)
-        self._qp.solve()
+            self._qp.solve()
+        if self._qp is None or self._qp.results.info.status != solver.PROXQP_SOLVED:
+            self._qp = self._from_scratch()
+            self._qp.init(*data)
+            self._qp.solve()
+            self._qp.settings.initial_guess = self._proxqp.InitialGuess.WARM_START_WITH_PREVIOUS_RESULT
         results = self._qp.results
-        if results.info.status != self._proxqp.QPSolverOutput.PROXQP_SOLVED:
+        if results.info.status != solver.PROXQP_SOLVED:
             self.failures += 1
             if not results.info.pri_res < 1.0:
                 return None
         x = np.array(results.x)
         return x if np.isfinite(x).all() else None
+
+    def _from_scratch(self) -> Any:
+        qp = self._proxqp.dense.QP(self._n, self._nv, len(self._cone), True)
+        qp.settings.eps_abs = 1e-4
+        qp.settings.eps_rel = 1e-6
+        qp.settings.max_iter = 1500
+        qp.settings.initial_guess = self._proxqp.InitialGuess.EQUALITY_CONSTRAINED_INITIAL_GUESS
+        return qp
 
 
 def _proxqp() -> ModuleType:

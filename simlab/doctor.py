@@ -58,11 +58,11 @@ def examine() -> list[Check]:
     ]
 
 
-def _tried(name: str, attempt: Callable[[], str], remedy: str, optional: bool = False) -> Check:
+def _tried(name: str, attempt: Callable[[], str], remedy: str) -> Check:
     try:
-        return Check(name, True, attempt(), optional=optional)
+        return Check(name, True, attempt())
     except Exception as error:  # whatever is wrong on this machine is the finding
-        return Check(name, False, f"{type(error).__name__}: {error}", remedy, optional)
+        return Check(name, False, f"{type(error).__name__}: {error}", remedy)
 
 
 def _python() -> Check:
@@ -157,11 +157,12 @@ def _display() -> Check:
 
 
 def _bones() -> Check:
-    def attempt() -> str:
-        return f"musclemimic-models {importlib.metadata.version('musclemimic-models')}"
-
-    remedy = "pip install musclemimic-models for real bone meshes; simple ones are built in"
-    return _tried("bones", attempt, remedy, optional=True)
+    name = "musclemimic-models"
+    try:
+        return Check("bones", True, f"{name} {importlib.metadata.version(name)}", optional=True)
+    except importlib.metadata.PackageNotFoundError:
+        remedy = f"pip install {name}, for real bone meshes; simple ones are built in"
+        return Check("bones", False, "simple", remedy, optional=True)
 
 
 def _movie() -> Check:

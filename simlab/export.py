@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.metadata
 import json
@@ -44,22 +45,30 @@ DIMENSIONS = {
 }
 
 
+SEPARATION = "knee_ankle_separation_ratio_at_peak_flexion"
+
+
 def measure(result: Result) -> metrics.Metrics:
-    """The metrics of a simulation, by the functions that measure captured motion; means over its repetitions."""
+    """The metrics of a simulation, by the functions that measure captured motion: means over the repetitions of a
+    squat on two legs, one window over the whole run otherwise."""
     run, model = result.run, result.model
     points = landmarks(model, run.time, run.q)
     coordinates = motion(model, run.time, run.q)
     ground = GroundReaction(time=run.time, force=run.ground, source="simulation")
     stance = result.task.standing[0] if len(result.task.standing) == 1 else None
-    found = [r.window for r in metrics.repetitions(points)] if result.success and stance is None else []
+    windows = [r.window for r in metrics.repetitions(points)] if result.success and stance is None else []
     each = [
         metrics.measure(points, coordinates, ground, model.weight, window, stance, level=_level(result))
-        for window in found or [(float(run.time[0]), float(run.time[-1]))]
+        for window in windows or [(float(run.time[0]), float(run.time[-1]))]
     ]
-    return {
+    found = {
         part: {name: _mean([one[part][name] for one in each]) for name in each[0][part]}
         for part in ("left", "right", "both")
     }
+    for side in set(SIDES) - set(result.task.standing):  # what hangs in the air has no frontal plane to be judged in
+        found[side] = dict.fromkeys(found[side]) | {"grf_peak_bw": found[side]["grf_peak_bw"]}
+        found["both"] |= dict.fromkeys(("knee_ankle_separation_ratio_min", SEPARATION))
+    return found
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -133,14 +142,18 @@ def whole(folder: str | Path) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
+        try:
+            yield draft
+            written = sorted(draft.iterdir())
+            for path in written:
+                if (folder / path.name).is_dir():
+                    raise IsADirectoryError(errno.EISDIR, f"{path.name} is a folder")
+            for path in written:
+                os.replace(path, folder / path.name)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
         raise InputError(f"--out {folder}: expected a folder that can be written, found: {error.strerror}") from None
-    try:
-        yield draft
-        for path in sorted(draft.iterdir()):
-            os.replace(path, folder / path.name)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _dataset(result: Result) -> Any:
@@ -189,7 +202,7 @@ def load(path: str | Path) -> Result:
         model=load_barbell(model, task.barbell_kg),
         task=task,
         controller=Controller(**settings["controller"]),
-        plan=task.plan(build(model.subject.healthy())),
+        plan=task.plan(load_barbell(build(model.subject.healthy()), task.barbell_kg)),
         run=Run(**arrays, failures=int(data.attrs["qp_failures"]), message=str(data.attrs["message"])),
         seed=settings["seed"],
         wall_s=0.0,

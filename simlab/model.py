@@ -75,13 +75,13 @@ class Model:
 
     @property
     def mass(self) -> float:
-        """Body mass [kg]."""
+        """Mass of everything that moves [kg], a barbell included."""
         return float(self.skeleton.mass.sum())
 
     @property
     def weight(self) -> float:
-        """Body weight [N]."""
-        return self.mass * GRAVITY
+        """Body weight [N], without what the person carries."""
+        return self.subject.mass_kg * GRAVITY
 
     def link(self, name: str) -> int:
         """Index of a link, such as `tibia_r`."""

@@ -33,8 +33,9 @@ Progress = Callable[[str, float], None]
 class Run:
     """What one run of the loop recorded, at the control ticks.
 
-    time [s] (n,); q (n, 28), v (n, 27): states; activation, force [N] (n, 2, m); drive (n, 2, m): commanded
-    activations; lumbar [Nm] (n, 3); ground [N] (n, 2, 3), mean over the tick; failures: ticks without an exact optimum.
+    time [s] (n,); q (n, 28), v (n, 27): states; activation, force [N] (n, 2, m); drive (n, 2, m): activations wanted
+    at the next tick; lumbar [Nm] (n, 3); ground [N] (n, 2, 3), mean until the next tick; failures: ticks without an
+    exact optimum.
     """
 
     time: Array
@@ -85,13 +86,22 @@ def simulate(
     began = clock.perf_counter()
     tell = progress or (lambda stage, share: None)
     twin = load_barbell(build(model.subject.healthy()), task.barbell_kg)
-    plan, drive, run = _learn(twin, task, controller, dt, tell)
-    if run.message:  # the twin's own run is what there is to look at
-        return Result(
-            model=twin, task=task, controller=controller, plan=plan, seed=seed, wall_s=clock.perf_counter() - began,
-            run=replace(run, message=f"the healthy twin could not learn the task: {run.message}"),
-        )  # fmt: skip
     model = load_barbell(model, task.barbell_kg)
+    if controller.strategy == "habitual":
+        plan, drive, run = _learn(twin, task, dt, tell)
+    else:
+        plan = task.plan(twin)
+        drive, run = _untrained(twin, plan), None
+    if run is not None and run.message:  # the twin's own run is what there is to look at
+        return Result(
+            model=model,
+            task=task,
+            controller=controller,
+            plan=plan,
+            run=replace(run, message=f"the healthy twin could not learn the task: {run.message}"),
+            seed=seed,
+            wall_s=clock.perf_counter() - began,
+        )
     weights = plan.weights if controller.strategy == "habitual" else plan.learning
     weights = attend(weights, controller.cue)
     run = loop(model, plan, weights, drive, dt, lambda share: tell(task.name, share))
@@ -114,7 +124,7 @@ def attend(weights: Weights, cue: float) -> Weights:
 _learned: dict[tuple[str, str, float], tuple[Plan, Array, Run]] = {}
 
 
-def _learn(twin: Model, task: Task, controller: Controller, dt: float, tell: Progress) -> tuple[Plan, Array, Run]:
+def _learn(twin: Model, task: Task, dt: float, tell: Progress) -> tuple[Plan, Array, Run]:
     """The plan, the drive (ticks, 2, m) that activations are pulled towards, and the healthy run it was learned in."""
     key = (twin.subject.model_dump_json(exclude={"name"}), task.model_dump_json(), dt)
     if key not in _learned:
@@ -129,8 +139,7 @@ def _learn(twin: Model, task: Task, controller: Controller, dt: float, tell: Pro
             drive[:] = drive.mean(axis=1, keepdims=True)
         drive.flags.writeable = False
         _learned[key] = plan, drive, run
-    plan, drive, run = _learned[key]
-    return plan, drive if controller.strategy == "habitual" else _untrained(twin, plan), run
+    return _learned[key]
 
 
 def _untrained(twin: Model, plan: Plan) -> Array:
@@ -155,7 +164,8 @@ def loop(model: Model, plan: Plan, weights: Weights, drive: Array, dt: float, te
             if message:
                 break
             excitation = brain.excite(tick, now, activation, hurried=tick == 0)
-            ground = np.zeros((2, 3))
+            force = brain.muscles.active * activation + brain.muscles.passive
+            felt, ground = activation.copy(), np.zeros((2, 3))
             for step in range(steps):
                 s = world.state() if step else now
                 muscle.activation(activation.ravel(), excitation.ravel(), world.dt, ACTIVATION_S, DEACTIVATION_S)
@@ -164,8 +174,7 @@ def loop(model: Model, plan: Plan, weights: Weights, drive: Array, dt: float, te
                 torque[:3] += brain.lumbar
                 world.step(torque)
                 ground += world.ground_reaction() / steps
-            force = body.active * activation + body.passive
-            log.add(plan.time[tick], now.q, now.v, activation.copy(), force, brain.command, brain.lumbar, ground)
+            log.add(plan.time[tick], now.q, now.v, felt, force, brain.command, brain.lumbar, ground)
             if tick % 10 == 0:
                 tell((tick + 1) / len(plan.time))
     tell(1.0)

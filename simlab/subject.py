@@ -16,7 +16,7 @@ Part = Field(default=None, ge=0.1, le=2.0)
 
 
 class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class Leg(_Config):
@@ -79,8 +79,10 @@ def change(subject: Subject, settings: list[str]) -> Subject:
         side, dot, name = key.strip().rpartition(".")
         if dot and side not in ("right", "left", "both"):
             raise InputError(f"--set {setting}: unknown side '{side}', expected right, left or both")
+        if not dot and name in ("right", "left", "both"):
+            raise InputError(f"--set {setting}: expected a dial of the leg, such as {name}.adductor_tightness=0.4")
         for target in ("right", "left") if side == "both" else (side,):
-            (data[target] if target else data)[name] = _value(text.strip())
+            (data[target] if target else data)[name] = text.strip() if name == "name" else _value(text.strip())
     return _validate(data, "--set " + " ".join(settings)) if settings else subject
 
 

@@ -63,7 +63,7 @@ class World:
         slab = p.createCollisionShape(p.GEOM_BOX, halfExtents=[3, 0.5, 3])
         self._ground = p.createMultiBody(0, slab, basePosition=[0, -0.5, 0])
         p.changeDynamics(self._ground, -1, lateralFriction=friction, restitution=0)
-        self._body = self._load(friction)
+        self._body = self._load()
         links = {p.getJointInfo(self._body, j)[12].decode(): j for j in range(p.getNumJoints(self._body))}
         names = model.skeleton.names
         self._joints = [links[name] for name in names[1:]]
@@ -71,7 +71,7 @@ class World:
         # The default velocity motors would hold every joint with a force of their own.
         p.setJointMotorControlArray(self._body, self._joints, p.VELOCITY_CONTROL, forces=[0.0] * len(self._joints))
 
-    def _load(self, friction: float) -> int:
+    def _load(self) -> int:
         p = self._p
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.urdf"
@@ -85,13 +85,15 @@ class World:
                 linearDamping=0,
                 angularDamping=0,
                 jointDamping=0,
-                lateralFriction=friction,
                 spinningFriction=0,
                 rollingFriction=0,
                 restitution=0,
                 maxJointVelocity=1e4,
                 activationState=p.ACTIVATION_STATE_DISABLE_SLEEPING,
             )
+            # In the call above pybullet would drop it for every link. Bullet multiplies the two bodies' coefficients:
+            # the ground has the one that counts.
+            p.changeDynamics(body, j, lateralFriction=1.0)
         return body
 
     def reset(self, q: Array, v: Array | None = None) -> None:

@@ -71,7 +71,7 @@ def _inertia(world: World) -> None:
     p.setPhysicsEngineParameter(fixedTimeStep=world.dt)
     load = p.loadURDF
     p.loadURDF = lambda path, flags: load(path)
-    world._body = world._load(0.9)
+    world._body = world._load()
     p.loadURDF = load
     p.setJointMotorControlArray(world._body, world._joints, p.VELOCITY_CONTROL, forces=[0.0] * 21)
 
@@ -146,3 +146,25 @@ def test_coordinates_and_states_are_one(model: Model) -> None:
     coordinates = rng.uniform(-0.5, 0.5, 27)
     back = motion(model, np.zeros(1), state(model, coordinates)[None])
     np.testing.assert_allclose(back.values[0], coordinates, atol=1e-12)
+
+
+def test_a_pushed_sole_slides_at_the_friction_coefficient(model: Model) -> None:
+    """Bullet multiplies the coefficients of both bodies, and forgets a link's when it is set among other settings."""
+    with World(model, friction=0.6) as world:
+        p = world._p
+        ground = p.getDynamicsInfo(world._ground, -1)[1]
+        for name in ("calcn_r", "forefoot_r", "calcn_l", "forefoot_l"):
+            link = world._joints[model.link(name) - 1]
+            assert p.getDynamicsInfo(world._body, link)[1] * ground == pytest.approx(0.6)
+        q = state(model, np.zeros(27))
+        rotation, origin = model.frames(q)
+        s = model.spheres
+        bottom = origin[s.link][:, 1] + np.einsum("kj,kj->k", rotation[s.link][:, 1], s.centre) - s.radius
+        q[1] -= bottom.min()
+        world.reset(q, np.concatenate([[1.0, 0.0, 0.0], np.zeros(24)]))
+        drag = []
+        for _ in range(20):
+            world.step(np.zeros(21))
+            force = world.ground_reaction().sum(axis=0)
+            drag.append(-force[0] / force[1] if force[1] > 1 else 0.0)
+    assert max(drag) == pytest.approx(0.6, rel=0.05)  # it slides forward, the ground pulls it back

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 from typing import Any
@@ -30,5 +31,8 @@ def load(name: str, **settings: Any) -> Task:
     except ValidationError as error:
         item = error.errors()[0]
         key = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(key, kind.model_fields, n=1, cutoff=0.0)[0]
+            raise InputError(f"task {name}: unknown setting '{key}'; the nearest valid one is '{near}'") from None
         raise InputError(f"task {name}: {key}: {item['msg'].lower()}, found {item['input']!r}") from None
     return task

@@ -44,7 +44,8 @@ class Plan:
     """The reference of a task at the control ticks.
 
     time [s] (n,); values, rates, accelerations of the 27 coordinates (n, 27); com and its derivatives [m, m/s, m/s2]
-    (n, 3); feet: which feet stand (0 right, 1 left); period: control period [s]; start: end of the first standing [s].
+    (n, 3); feet: which feet stand (0 right, 1 left); period: control period [s]; weights: to do the task with;
+    learning: for the healthy twin to learn it with.
     """
 
     time: Array
@@ -57,7 +58,6 @@ class Plan:
     feet: tuple[int, ...]
     symmetric: bool
     period: float
-    start: float
     weights: Weights
     learning: Weights
 
@@ -114,7 +114,6 @@ def plan(
     *,
     feet: tuple[int, ...],
     symmetric: bool,
-    start: float,
     weights: Weights,
     learning: Weights,
 ) -> Plan:
@@ -139,7 +138,6 @@ def plan(
         feet=feet,
         symmetric=symmetric,
         period=period,
-        start=start,
         weights=weights,
         learning=learning,
     )

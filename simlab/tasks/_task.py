@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from simlab.model import Model
 from simlab.motion import SIDES
@@ -15,7 +15,7 @@ class Task(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
-    barbell_kg: float = 0.0
+    barbell_kg: float = Field(default=0.0, ge=0.0, le=200.0)
 
     def plan(self, model: Model) -> Plan:
         """The reference motion for the subject's healthy twin."""

@@ -53,7 +53,6 @@ class SingleLegSquat(Task):
             depth,
             feet=(0 if self.side == "right" else 1,),
             symmetric=False,
-            start=self.stand_before_s,
             # The pelvis may list and turn; the centre of mass must stay over the one foot.
             weights=Weights(
                 pelvis=(1.0, 1.0, 5.0),

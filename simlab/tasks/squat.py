@@ -28,7 +28,6 @@ class Squat(Task):
     stance_width_m: float = Field(default=0.26, ge=0.1, le=0.8)
     """Distance between the ankle centres."""
     toe_out_deg: float = Field(default=12.0, ge=-10.0, le=45.0)
-    barbell_kg: float = Field(default=0.0, ge=0.0, le=200.0)
     stand_before_s: float = Field(default=0.5, ge=0.3, le=10.0)
     stand_after_s: float = Field(default=0.5, ge=0.2, le=10.0)
 
@@ -50,7 +49,6 @@ class Squat(Task):
             depth,
             feet=(0, 1),
             symmetric=True,
-            start=self.stand_before_s,
             weights=Weights(),
             learning=Weights(frontal=1.0, drive=1.0),
         )
