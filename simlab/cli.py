@@ -6,6 +6,7 @@ Exit 0: success; 1: the simulation or analysis failed, with the reason; 2: bad u
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -344,6 +345,8 @@ def _list(files: dict[str, str]) -> None:
 
 def main() -> None:
     """Run the command line and turn errors into exit codes."""
+    # Our matrices are small: threads would only wait for one another. Before numpy is loaded.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         app()
     except InputError as error:
