@@ -163,7 +163,7 @@ def measure(
     if json_:
         _print_json(found)
         return
-    _table(f"{recording.name}: {found['repetitions']} repetitions", found["metrics"])
+    _table(f"{recording.name}: {found['repetitions']} repetition" + "s" * (found["repetitions"] != 1), found["metrics"])
     console.print(f"joint centres: {found['joint_centre_definition']}")
     console.print("peaks at " + " ".join(f"{t:.2f}" for t in found["repetition_peaks_s"]) + " s")
 

@@ -76,6 +76,21 @@ def profile(depths: list[tuple[float, float]], period: float) -> tuple[Array, Ar
     return time, knots[0, 1] + (rounded - knots[0, 1]) * gain
 
 
+def cycles(
+    depth: tuple[float, float], seconds: tuple[float, float, float, float], repetitions: int, period: float
+) -> tuple[Array, Array]:
+    """Stand, go down, come up, ..., stand: time [s] and depth [rad] at the control ticks.
+
+    depth: standing and deepest; seconds: standing before, descent, ascent, standing after.
+    """
+    (low, high), (before, down, up, after) = depth, seconds
+    knots = [(0.0, low), (before, low)]
+    for _ in range(repetitions):
+        bottom = knots[-1][0] + down
+        knots += [(bottom, high), (bottom + up, low)]
+    return profile([*knots, (knots[-1][0] + after, low)], period)
+
+
 def postures(
     solve_for: tuple[str, ...],
     guess: dict[str, float],

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from simlab.model import Model
 from simlab.motion import LEG_COORDINATES, Array
-from simlab.tasks._plan import Plan, Sole, Weights, plan, postures, profile
+from simlab.tasks._plan import Plan, Sole, Weights, cycles, plan, postures
 from simlab.tasks._task import Task
 
 STANDING_DEG = 8.0
@@ -39,12 +39,12 @@ class SingleLegSquat(Task):
         """The reference of the subject's healthy twin."""
         depths = np.radians(np.linspace(STANDING_DEG, self.depth_deg, 9))
         poses = self._postures(model, depths)
-        knots = [(0.0, depths[0]), (self.stand_before_s, depths[0])]
-        for _ in range(self.repetitions):
-            bottom = knots[-1][0] + self.descent_s
-            knots += [(bottom, depths[-1]), (bottom + self.ascent_s, depths[0])]
-        knots.append((knots[-1][0] + self.stand_after_s, depths[0]))
-        time, depth = profile(knots, PERIOD)
+        time, depth = cycles(
+            (depths[0], depths[-1]),
+            (self.stand_before_s, self.descent_s, self.ascent_s, self.stand_after_s),
+            self.repetitions,
+            PERIOD,
+        )
         return plan(
             model,
             depths,
