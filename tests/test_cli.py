@@ -5,14 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from figures import RECORDINGS, needs_recordings
 
 from simlab import cli
 from simlab.metrics import LEG
 
-SHARED = Path(__file__).parents[2] / "shared"
-SQUATS = SHARED / "recordings" / "opencap_subject4" / "squats1.trc"
-needs_recordings = pytest.mark.skipif(not SQUATS.exists(), reason="real recordings (../shared) are not on this machine")
-
+SQUATS = RECORDINGS / "opencap_subject4" / "squats1.trc"
 QUICK = ("--depth-deg", "45", "--descent-s", "0.6", "--ascent-s", "0.6", "--no-render")
 
 
