@@ -46,8 +46,8 @@ STANDING_DRIVE = {
     "bflh": 0.08, "semi": 0.08, "piri": 0.15, "quadfem": 0.15, "obtint": 0.15, "gas": 0.08, "soleus": 0.1,
     "tibpost": 0.1, "perlong": 0.08, "sart": 0.05, "grac": 0.08,
 }  # fmt: skip
-"""Co-contraction that the healthy twin learns the task with, by the start of a muscle's name: an effort-minimal
-solution lacks the gluteal and adductor activity that people show (models/SOURCES.md, drive)."""
+"""Co-contraction that the healthy twin learns the task with, by the start of a muscle's name: an assumption, where
+an effort-minimal solution would leave these muscles almost silent (models/SOURCES.md, drive)."""
 
 LEG = len(LEG_COORDINATES)
 FRONTAL = ("hip_adduction", "hip_rotation")
