@@ -26,8 +26,8 @@ class Weights:
     [1/s]; drive: on deviations from the habitual drive; frontal: hip adduction and rotation, the ones left free.
     """
 
-    centre_of_mass: tuple[float, float, float] = (300.0, 90.0, 300.0)
-    pelvis: tuple[float, float, float] = (10.0, 10.0, 10.0)
+    centre_of_mass: tuple[float, float, float] = (3000.0, 90.0, 3000.0)
+    pelvis: tuple[float, float, float] = (1.0, 1.0, 5.0)
     trunk: float = 10.0
     coordinates: dict[str, float] = field(
         default_factory=lambda: {"hip_flexion": 1.0, "knee_angle": 1.0, "ankle_angle": 0.5, "subtalar_angle": 0.1}

@@ -53,14 +53,7 @@ class SingleLegSquat(Task):
             depth,
             feet=(0 if self.side == "right" else 1,),
             symmetric=False,
-            # The pelvis may list and turn; the centre of mass must stay over the one foot.
-            weights=Weights(
-                pelvis=(1.0, 1.0, 5.0),
-                frontal=0.1,
-                contact_damping=0.0,
-                drive=100.0,
-                counter_lean=1.0,
-            ),
+            weights=Weights(frontal=0.1, contact_damping=0.0, drive=100.0, counter_lean=1.0),
             learning=Weights(frontal=1.0, contact_damping=0.0, drive=1.0),
         )
 
