@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simlab import tables
+from simlab import anatomy, tables
 from simlab.motion import Array
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ NECK, CROWN = np.array((-0.028, 0.525, 0.0)), np.array((0.0, 0.672, 0.0))
 """Where the head turns, and the top of the head, in the torso frame at `STATURE` [m]."""
 
 MIDLINE = ("pelvis", "torso", "head")
+
+SOLE = (0.015, 0.0), (0.019, 0.005), (0.018, 0.026)
+"""Margin around the contact points and height over the ground of the rings that shape a sole [m]."""
+WAIST = 0.08, -0.012, 0.030
+"""Where the soles of heel and forefoot meet: x, and z from medial to lateral [m, frame of the calcaneus]."""
 
 GRAIN = {"hand": 0.003, "head": 0.005}
 """Grid to which the vertices of a dense surface are merged [m]: small bones keep more of their shape."""
@@ -60,6 +65,28 @@ def load(real: bool | None = None) -> dict[str, Trimesh]:
     for body, piece in pieces:
         bodies.setdefault(body, []).append(piece)
     return {body: trimesh.Trimesh(*_joined(parts), process=False) for body, parts in bodies.items()}
+
+
+@cache
+def soles() -> dict[str, Trimesh]:
+    """What lies between the bones of the foot and the ground, heel pad and shoe: a slab a body of the foot, around the
+    contact spheres of the model [m, body frame, stature 1.70 m]."""
+    import trimesh
+
+    turn = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
+    circle = np.column_stack((np.cos(turn), np.zeros(24), np.sin(turn)))
+    out = {}
+    for link in ("calcn", "forefoot"):
+        spheres = [s for s in anatomy.contacts() if s.link == link]
+        centre = np.array([s.centre for s in spheres]) - anatomy.body_origin(link)
+        ground = centre[:, 1].mean() - spheres[0].radius
+        middle = (WAIST[0], 0.0, WAIST[1]), (WAIST[0], 0.0, WAIST[2])  # both slabs reach the joint between them
+        outline = np.vstack((centre, middle)) * (1.0, 0.0, 1.0)
+        rings = [outline[:, None] + circle * size + (0.0, ground + y, 0.0) for size, y in SOLE]
+        hull = trimesh.convex.convex_hull(np.vstack([ring.reshape(-1, 3) for ring in rings]))
+        for suffix, sign in (("_r", 1.0), ("_l", -1.0)):
+            out[link + suffix] = hull.copy().apply_transform(np.diag((1.0, 1.0, sign, 1.0)))
+    return out
 
 
 def _joined(parts: list[Trimesh]) -> tuple[Array, Array]:

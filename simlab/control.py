@@ -32,15 +32,7 @@ MIN_ACTIVATION = 0.01
 MAX_CHANGE = 0.12
 """Largest change of an activation in a tick: faster drive chatters against the rigid ground."""
 STIFFNESS, DAMPING = 100.0, 20.0
-"""Feedback on tracked coordinates and on the height of the centre of mass [1/s2, 1/s]: critically damped, 1.6 Hz."""
-BALANCE_STIFFNESS = (943.9 + 40.5 - 75.0 * 9.81 * 0.83) / 66.0
-BALANCE_DAMPING = (313.5 + 68.8) / 66.0
-"""Feedback on the horizontal position of the centre of mass, per mass [1/s2, 1/s]: what neural and intrinsic stiffness
-leave after gravity in a standing person, over the moment of inertia about the ankles (Pasma et al. 2017,
-doi 10.3389/fncom.2017.00099, table 1). 0.4 Hz: people do not hold themselves more firmly, so a one-sided deficit moves
-the body sideways before it changes the drive of the other leg."""
-CENTRE_STIFFNESS = np.array([BALANCE_STIFFNESS, STIFFNESS, BALANCE_STIFFNESS])
-CENTRE_DAMPING = np.array([BALANCE_DAMPING, DAMPING, BALANCE_DAMPING])
+"""Feedback on tracked coordinates and on the height of the centre of mass [1/s2, 1/s]: critically damped at 1.6 Hz."""
 CONTACT_WEIGHT = 300.0
 CONTACT_HEIGHT = 0.02
 FRICTION_MARGIN = 0.5**0.5
@@ -114,6 +106,8 @@ class WholeBody:
             self._tracking[free : free + 8] = np.maximum(
                 self._tracking[free : free + 8], [1, 1, 0.5, 1, 0, 0, 0.5, 0.1]
             )
+        horizontal, upright = weights.balance, (STIFFNESS, DAMPING)
+        self._stiffness, self._damping = np.array([horizontal, upright, horizontal]).T
         volume = model.muscles.F0 * model.muscles.lopt
         self._effort = weights.drive * (volume / volume.mean() + 0.1).ravel()
         self._stands = np.isin(model.spheres.foot, plan.feet)
@@ -194,8 +188,8 @@ class WholeBody:
 
         desired = (
             plan.com_accelerations[tick]
-            + CENTRE_STIFFNESS * (plan.com[tick] - com)
-            + CENTRE_DAMPING * (plan.com_rates[tick] - com_jacobian @ v)
+            + self._stiffness * (plan.com[tick] - com)
+            + self._damping * (plan.com_rates[tick] - com_jacobian @ v)
             - com_drift
         )
         _task(H, g, com_jacobian, desired, np.array(w.centre_of_mass))

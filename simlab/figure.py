@@ -29,6 +29,10 @@ def simulated(result: Result, label: str) -> Figure:
         muscles=tuple(_muscles(result)),
         fppa={side: projection[:, SIDES.index(side)] for side in standing},
         knee_flexion={side: flexion[:, SIDES.index(side)] for side in standing},
+        posting={
+            side: float(np.radians(leg.foot_pronation_deg))
+            for side, leg in zip(SIDES, model.subject.legs(), strict=True)
+        },
         stature=model.subject.height_m,
         note=_note(result),
     )

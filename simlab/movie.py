@@ -50,7 +50,7 @@ def write(
     try:
         encoder.send(None)
         for done, indices in enumerate(frames, start=1):
-            sheet.draw(indices.tolist(), int(indices[0]))
+            sheet.draw(indices.tolist())
             encoder.send(sheet.pixels())
             if progress is not None:
                 progress(done, len(frames))

@@ -35,6 +35,7 @@ LIMBS = (("asis", "hip"), ("hip", "knee"), ("knee", "ankle"), ("ankle", "heel"),
 BONE, FADED = (0.93, 0.88, 0.78), (0.90, 0.905, 0.915)
 SOLID_BONE = {"ambient": 0.22, "diffuse": 0.85, "specular": 0.12, "specular_power": 18}
 FLAT_BONE = {"ambient": 0.55, "diffuse": 0.50}
+SOLE = (0.80, 0.82, 0.86)
 INK, GREY, PAPER, CARD, GRID, FLOOR = "#20242c", "#6b7280", "#ffffff", "#f6f7f9", "#e7eaef", "#e0e3e9"
 VALGUS, VARUS, CAPTURED = "#d55e00", "#0072b2", "#2f8fd0"
 """Okabe & Ito's colours stay apart for colour-blind readers."""
@@ -70,6 +71,7 @@ class Figure:
     time [s], shape (n,); bodies: body name to world transforms, shape (n, 4, 4), in OpenSim's body frames (`pelvis`,
     `torso`, and with _r, _l: `femur tibia patella talus calcn forefoot`; one that is missing is not drawn);
     fppa and knee_flexion: side to angle [rad], shape (n,), as simlab.metrics defines them, drawn as labels;
+    posting: side to the posting of the sole [rad], inner side raised +;
     stature [m] scales the bones; note: what is special about this person, in a few words.
     """
 
@@ -80,6 +82,7 @@ class Figure:
     muscles: tuple[MusclePath, ...] = ()
     fppa: Mapping[str, Array] = field(default_factory=dict)
     knee_flexion: Mapping[str, Array] = field(default_factory=dict)
+    posting: Mapping[str, float] = field(default_factory=dict)
     stature: float = bones.STATURE
     note: str = ""
 
@@ -180,6 +183,13 @@ def fppa_text(angle: float) -> str:
         return "FPPA 0.0°"
     sign, word = ("+", "valgus") if degrees > 0 else ("\N{MINUS SIGN}", "varus")
     return f"FPPA {sign}{abs(degrees):.1f}° ({word})"
+
+
+def change_text(change: float, label: str) -> str:
+    """`+9.6° against healthy` from radians."""
+    degrees = round(float(np.degrees(change)), 1) + 0.0
+    sign = "+" if degrees > 0 else "\N{MINUS SIGN}" if degrees < 0 else ""
+    return f"{sign}{abs(degrees):.1f}° against {label}"
 
 
 # --- the sheet --------------------------------------------------------------------------------------------------------
@@ -304,9 +314,12 @@ class Sheet:
         self._paper(everyone, panels)
         drawn = {name for person in everyone for name in dressed(person)}
         self.bones = {name: self._bone(surface) for name, surface in bones.load().items() if name in drawn}
+        self.soles = {name: self._bone(surface) for name, surface in bones.soles().items() if name in drawn}
         self.people = [Person(self, person, column) for person, column in zip(everyone, panels, strict=True)]
         if ghost is not None and people:
             self.people[-1].stand_in = Person(self, replace(people[0], muscles=()), panels[-1], faded=True)
+        for person in self.people[1 : len(people)]:
+            person.twin = people[0]
         self._light()
 
     def _bone(self, surface: Any) -> Any:
@@ -314,10 +327,10 @@ class Sheet:
         mesh = mesh if self.fine else mesh.decimate(COARSE)
         return mesh.compute_normals(split_vertices=False, consistent_normals=False)
 
-    def draw(self, indices: Sequence[int], stand_in: int | None = None) -> None:
-        """Move every person to an instant; `stand_in`: that of the pale skeleton behind the captured joints."""
+    def draw(self, indices: Sequence[int]) -> None:
+        """Move every person to an instant; the first one's serves the pale skeleton behind the captured joints too."""
         for person, index in zip(self.people, indices, strict=True):
-            person.draw(index, stand_in)
+            person.draw(index, indices[0])
 
     def pixels(self) -> Pixels:
         """The sheet as it is drawn, larger than `size`, shape (height, width, 3): averaging it smooths every edge."""
@@ -433,6 +446,14 @@ def _top(figure: Figure, frames: Sequence[int]) -> float:
     return float(figure.landmarks.hip[chosen, :, 1].max()) + 0.35
 
 
+def _posted(figure: Figure, body: str) -> Array:
+    """The shear (4, 4) that raises the inner side of a neutral sole to its posting."""
+    side = ("_r", "_l").index(body[-2:])
+    shear = np.eye(4)
+    shear[1, 2] = OUTWARD[side] * np.tan(figure.posting.get(SIDES[side], 0.0))
+    return shear
+
+
 class Person:
     """One person's actors in a front and a side panel; both views share their surfaces."""
 
@@ -440,16 +461,17 @@ class Person:
         self.sheet, self.figure, self.panels = sheet, figure, panels
         self.is_captured, self.faded = not figure.bodies, faded
         self.stand_in: Person | None = None
+        self.twin: Figure | None = None
         self.labels: list[dict[str, Any]] = []
         self._bones()
         self._muscles()
         if not faded:
             self._overlay()
 
-    def draw(self, index: int, stand_in: int | None = None) -> None:
-        """Move everything to an instant."""
-        if self.stand_in is not None and stand_in is not None:
-            self.stand_in.draw(stand_in)
+    def draw(self, index: int, first: int) -> None:
+        """Move everything to an instant; first: the instant of the first person."""
+        if self.stand_in is not None:
+            self.stand_in.draw(first, first)
         scale = np.diag((*[self.figure.stature / bones.STATURE] * 3, 1.0))
         worlds = [panel.world() for panel in self.panels]
         for name, actors in self.bone_actors.items():
@@ -459,7 +481,7 @@ class Person:
         if self.muscle_mesh is not None:
             self._contract(index)
         if not self.faded:
-            self._annotate(index)
+            self._annotate(index, first)
 
     def _copies(self, mesh: Any, **style: Any) -> list[Any]:
         """The surface once in each panel."""
@@ -485,6 +507,10 @@ class Person:
                 tone = FADED if self.faded or upper else BONE
                 style = FLAT_BONE if self.faded else SOLID_BONE
                 self.bone_actors[name] = self._copies(mesh, color=tone, **style)
+        for name, mesh in self.sheet.soles.items():
+            if name in self.bodies:
+                self.bone_actors[f"sole of {name}"] = self._copies(mesh, color=SOLE, opacity=0.85, **FLAT_BONE)
+                self.bodies[f"sole of {name}"] = self.bodies[name] @ _posted(self.figure, name)
 
     def _muscles(self) -> None:
         muscles, (samples, sides) = self.figure.muscles, (FINE_TUBE if self.sheet.fine else COARSE_TUBE)
@@ -528,11 +554,12 @@ class Person:
                     "side": s,
                     "angle": self.sheet.text("", (0, 0), 22, INK, bold=True, align=align),
                     "word": self.sheet.text("", (0, 0), 17, INK, align=align),
+                    "change": self.sheet.text("", (0, 0), 17, INK, align=align),
                 }
             )
         self.read_out = self.sheet.text("", side.low * (1, 0) + side.high * (0, 1) + (14, -78), 16, INK)
 
-    def _annotate(self, index: int) -> None:
+    def _annotate(self, index: int, first: int) -> None:
         self.under.mapper.SetInputData(_flat(self._shadow(index)))
         self.over.mapper.SetInputData(_flat(self._lines(index)))
         front, marks = self.panels[0], self.figure.landmarks
@@ -541,10 +568,17 @@ class Person:
             at = places[SIDES.index(label["side"])]
             angle = float(self.figure.fppa[label["side"]][index])
             words, _, tendency = fppa_text(angle).partition(" (")
-            for key, text, drop in (("angle", words, 0.0), ("word", tendency and f"({tendency}", -24.0)):
+            twin = self.twin.fppa.get(label["side"]) if self.twin else None
+            change = 0.0 if twin is None else angle - float(twin[first])
+            against = change_text(change, self.twin.label) if self.twin and twin is not None else ""
+            for key, text, drop in (
+                ("angle", words, 0.0),
+                ("word", tendency and f"({tendency}", -24.0),
+                ("change", against, -46.0),
+            ):
                 label[key].SetInput(text)
                 label[key].SetPosition(at[0] * self.sheet.pixel, (at[1] + drop) * self.sheet.pixel)
-                tone = VALGUS if angle > 0 else VARUS
+                tone = VALGUS if (change if key == "change" else angle) > 0 else VARUS
                 label[key].GetTextProperty().SetColor(*(c / 255.0 for c in rgb_of(tone)))
         self.read_out.SetInput(self._reading(index))
 
@@ -659,7 +693,7 @@ def comparison(
     indices = [deepest(person) for person in everyone]
     sheet = Sheet(figures, captured, size=size, frames=[[i] for i in indices])
     try:
-        sheet.draw(indices, indices[0])
+        sheet.draw(indices)
         picture = Image.fromarray(sheet.image())
     finally:
         sheet.plotter.close()
@@ -685,7 +719,7 @@ def show(figures: Sequence[Figure], captured: Figure | None = None, *, size: tup
 
     def move(second: float) -> None:
         indices = frames[min(round(second * 50.0), len(frames) - 1)]
-        sheet.draw(indices.tolist(), int(indices[0]))
+        sheet.draw(indices.tolist())
 
     sheet.plotter.add_slider_widget(
         move, (0.0, (len(frames) - 1) / 50.0), value=float(lead.time[deepest(lead)] - lead.time[0]), title="time [s]",

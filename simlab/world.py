@@ -19,10 +19,10 @@ from simlab.motion import Array
 
 FRICTION = 0.9
 SOLVER_ITERATIONS = 1000
-"""At most; most steps need few. A heel that is about to lift needs many: with 100 the effect of tight adductors came out
-half as large again, and unequal between equal legs; with 1000 it is within 0.1 deg of a quarter of the time step."""
+"""At most; most steps need few. A heel about to lift needs many: with 100 the effect of tight adductors came out
+half as large again, and unequal on equal legs; with 1000 it is within 0.1 deg of that with a quarter of the step."""
 ERP = 0.2
-"""Error reduction of contacts; 0.05 to 0.8 changes the projection angle by at most 0.3 deg."""
+"""Error reduction of contacts; 0.05 to 0.8 changes the projection angle by at most 0.02 deg."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -312,6 +312,40 @@ def test_c3d_force_plates_are_turned_scaled_and_push_up(monkeypatch, sign):
         mocap.read_plates("a.c3d")
 
 
+def test_c3d_force_plate_of_a_real_file(tmp_path):
+    """A type-2 plate written channel by channel. Its corners put the plate's x along -y of the laboratory and its y
+    along +x, its centre at (200, 300) mm; it records what the foot does to it. By hand: 40 mm along its x and 50 mm
+    along its y is (250, 260) mm in the laboratory, whose y is forward and z up."""
+    ezc3d = pytest.importorskip("ezc3d")
+    force, centre, frames = np.array([30.0, -20.0, -600.0]), np.array([40.0, 50.0, 0.0]), 5
+    file = ezc3d.c3d()
+    file["parameters"]["POINT"]["RATE"]["value"] = [100.0]
+    file["parameters"]["POINT"]["LABELS"]["value"] = ["M0"]
+    file["data"]["points"] = np.ones((4, 1, frames))
+    for name, value in (("UNITS", "mm"), ("X_SCREEN", "+Y"), ("Y_SCREEN", "+Z")):
+        file.add_parameter("POINT", name, [value])
+    channels = np.concatenate([force, np.cross(centre, force)])
+    file["parameters"]["ANALOG"]["RATE"]["value"] = [1000.0]
+    file["parameters"]["ANALOG"]["LABELS"]["value"] = ["Fx", "Fy", "Fz", "Mx", "My", "Mz"]
+    file.add_parameter("ANALOG", "UNITS", ["N", "N", "N", "Nmm", "Nmm", "Nmm"])
+    file["data"]["analogs"] = np.tile(channels[None, :, None], (1, 1, 10 * frames))
+    plate = {
+        "USED": np.array([1]),
+        "TYPE": np.array([2]),
+        "ZERO": np.array([0, 0]),
+        "CHANNEL": np.arange(1, 7).reshape(6, 1),
+        "CORNERS": np.array([[400.0, 0, 0], [400, 600, 0], [0, 600, 0], [0, 0, 0]]).T[:, :, None],
+        "ORIGIN": np.zeros((3, 1)),
+    }
+    for name, value in plate.items():
+        file["parameters"]["FORCE_PLATFORM"][name]["value"] = value
+    file.write(str(tmp_path / "a.c3d"))
+    found = mocap.read_plates(tmp_path / "a.c3d")
+    np.testing.assert_allclose(found.force, np.broadcast_to([30.0, 600.0, 20.0], (50, 1, 3)), rtol=1e-5)
+    np.testing.assert_allclose(found.centre, np.broadcast_to([0.26, 0.0, 0.25], (50, 1, 3)), atol=1e-6)
+    assert np.diff(found.time) == pytest.approx(0.001)
+
+
 def test_turns_are_proper_rotations():
     for up in ("y", "z"):
         rotation = c3d.turn(up, "test")

@@ -127,6 +127,11 @@ def test_fppa_text(degrees: float, text: str) -> None:
     assert scene.fppa_text(np.radians(degrees)) == text
 
 
+@pytest.mark.parametrize(("degrees", "text"), [(9.64, "+9.6°"), (-0.42, "\N{MINUS SIGN}0.4°"), (0.04, "0.0°")])
+def test_change_text(degrees: float, text: str) -> None:
+    assert scene.change_text(np.radians(degrees), "healthy") == f"{text} against healthy"
+
+
 def test_lightness_of_the_activation_colours_falls_monotonically() -> None:
     rgb = shapes.colour_of(np.linspace(0.0, 1.0, 50)) / 255.0
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
@@ -279,3 +284,24 @@ def test_captured_motion_follows_the_phase_of_the_squat() -> None:
     inside = (indices[:, 0] > 15) & (indices[:, 0] < 45)
     assert inside.sum() > 10
     np.testing.assert_allclose(indices[inside, 1], indices[inside, 0], atol=1)
+
+
+@pytest.mark.parametrize("pronation", [0.0, 4.0, -3.0])
+def test_soles_lie_flat_on_the_ground(pronation: float) -> None:
+    """The drawn sole is the one that touches: also the posted one, under a foot that has rolled onto it."""
+    from simlab import tasks
+    from simlab.control import Controller
+    from simlab.figure import simulated
+    from simlab.model import build
+    from simlab.simulate import simulate
+    from simlab.subject import Subject, change
+
+    subject = change(Subject(height_m=1.8, mass_kg=75), [f"both.foot_pronation_deg={pronation}"])
+    task = tasks.load("squat", depth_deg=20, descent_s=0.4, ascent_s=0.4, stand_before_s=0.3, stand_after_s=0.2)
+    figure = simulated(simulate(build(subject), task, Controller(strategy="compensating")), "x")
+    for name, sole in bones.soles().items():
+        lowest = np.asarray(sole.vertices)[np.isclose(sole.vertices[:, 1], sole.vertices[:, 1].min(), atol=1e-6)]
+        points = np.column_stack((lowest * figure.stature / bones.STATURE, np.ones(len(lowest))))
+        posted = figure.bodies[name][0] @ scene._posted(figure, name)
+        assert len(lowest) > 20
+        np.testing.assert_allclose((points @ posted.T)[:, 1], 0.0, atol=1e-4)

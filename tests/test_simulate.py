@@ -40,13 +40,13 @@ def test_ground_carries_the_body() -> None:
 def test_tight_adductors_pull_the_knees_in_dose_by_dose() -> None:
     doses = [fppa(settings("both", f"adductor_tightness={t}")) for t in (0, 0.2, 0.4, 0.6)]
     assert (np.diff(doses, axis=0) > 0).all()
-    assert np.mean(doses[3] - doses[0]) > 1
+    assert (doses[3] - doses[0] > 0.5).all()
 
 
 def test_pronated_feet_roll_the_knees_in_dose_by_dose() -> None:
     doses = [fppa(settings("both", f"foot_pronation_deg={t}")) for t in (0, 2, 4)]
     assert (np.diff(doses, axis=0) > 0).all()
-    assert (doses[2] - doses[0] > 2).all()
+    assert (doses[2] - doses[0] > 2.5).all()
     evert = [measured(settings("both", f"foot_pronation_deg={t}"))["right"] for t in (0, 4)]
     name = "rearfoot_eversion_at_peak_flexion_deg"
     assert evert[1][name] > evert[0][name] + 2
@@ -59,6 +59,56 @@ def test_the_clinical_mixture_falls_in() -> None:
         name = "medial_knee_displacement_mm"
         assert mixture[side][name] > healthy[side][name] + 10
     assert run(settings("both", *MIXTURE)).success
+
+
+@pytest.mark.parametrize("depth", [75.0, 90.0])
+def test_a_deficit_of_one_leg_stays_with_that_leg(depth: float) -> None:
+    """The sound leg moves by less than a healthy person's knee differs between repetitions (SD 2.4 to 3.4 deg)."""
+    asked = (("depth_deg", depth),)
+    right, left = fppa(settings("right", *MIXTURE), asked=asked) - fppa(asked=asked)
+    assert right > 4 and abs(left) < 1.5
+    assert right > 4 * abs(left)
+
+
+def test_equal_legs_move_equally() -> None:
+    for dials in (("adductor_tightness=0.6",), MIXTURE):
+        right, left = fppa(settings("both", *dials))
+        assert right == pytest.approx(left, abs=0.2)
+
+
+def test_the_contact_solver_has_converged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tight adductors all but lift the lateral heel: there an unfinished contact solution shows."""
+    from simlab import world
+
+    usual = fppa(settings("both", "adductor_tightness=0.6"))
+    monkeypatch.setattr(world, "SOLVER_ITERATIONS", 4 * world.SOLVER_ITERATIONS)
+    model = build(change(Subject(), ["both.adductor_tightness=0.6"]))
+    measured = export.measure(simulate(model, tasks.load("squat")))
+    assert [measured[side]["fppa_peak_deg"] for side in SIDES] == pytest.approx(usual, abs=0.15)
+
+
+def test_a_steady_push_sideways_moves_the_standing_body_as_the_law_of_balance_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Closed form: displacement = force / (mass * stiffness). The push is gravity tilted a little."""
+    from simlab.tasks._plan import BALANCE
+    from simlab.world import World
+
+    push, model = 0.15, build(Subject())
+    task = tasks.load("squat", depth_deg=20, stand_before_s=4.0, descent_s=0.4, ascent_s=0.4)
+    standing = simulate(model, task)
+    enter = World.__enter__
+
+    def tilted(world: World) -> World:
+        world._p.setGravity(0.0, -9.80665, push)
+        return enter(world)
+
+    monkeypatch.setattr(World, "__enter__", tilted)
+    pushed = simulate(model, task)
+    tick = int(np.searchsorted(standing.run.time, 3.9))
+    moved = model.centre_of_mass(pushed.run.q[tick]) - model.centre_of_mass(standing.run.q[tick])
+    assert moved[2] == pytest.approx(push / BALANCE[0], rel=0.15)
+    assert np.abs(moved[:2]).max() < 0.1 * moved[2]
 
 
 def test_weak_gluteus_medius_alone_hardly_moves_a_double_leg_squat() -> None:
@@ -93,8 +143,8 @@ def test_a_mirrored_subject_gives_the_mirrored_result() -> None:
     right, left = (run(settings(side, *MIXTURE)) for side in SIDES)
     name = "fppa_peak_deg"
     ours, theirs = measured(settings("right", *MIXTURE)), measured(settings("left", *MIXTURE))
-    assert ours["right"][name] == pytest.approx(theirs["left"][name], abs=0.5)
-    assert ours["left"][name] == pytest.approx(theirs["right"][name], abs=0.5)
+    assert ours["right"][name] == pytest.approx(theirs["left"][name], abs=0.2)
+    assert ours["left"][name] == pytest.approx(theirs["right"][name], abs=0.2)
     assert right.success and left.success
     settled = slice(0, 100)  # before contact and solver tolerance have had time to part them
     np.testing.assert_allclose(right.run.q[settled, 10:19], left.run.q[settled, 19:28], atol=np.radians(0.3))

@@ -17,17 +17,27 @@ from simlab.motion import COORDINATES, Array, readonly
 SETTLE_S = 0.06
 """Time constant that rounds the corners of the depth curve: no step in the wanted acceleration [s]."""
 
+BALANCE = (943.9 + 40.5 - 75.0 * 9.81 * 0.83) / 66.0, (313.5 + 68.8) / 66.0
+"""Feedback on the horizontal position of the centre of mass [1/s2, 1/s] as identified in standing people: neural and
+intrinsic stiffness less gravity's, and damping, over the moment of inertia about the ankles (Pasma et al. 2017,
+doi 10.3389/fncom.2017.00099, table 1). 0.4 Hz, a sixteenth of the stiffness that tracked coordinates have."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """How firmly the controller holds each part of a task (dimensionless, on squared accelerations).
 
-    centre_of_mass, pelvis: X, Y, Z; coordinates: by name without side; contact_damping: velocity feedback at the sole
-    [1/s]; drive: on deviations from the habitual drive; frontal: hip adduction and rotation, the ones left free.
+    centre_of_mass, pelvis: X, Y, Z; balance: stiffness and damping [1/s2, 1/s] of the horizontal position of the centre
+    of mass, which its large weight makes the body obey; coordinates: by name without side; contact_damping: velocity
+    feedback at the sole [1/s]; drive: on deviations from the habitual drive; frontal: hip adduction and rotation, the
+    ones left free.
     """
 
     centre_of_mass: tuple[float, float, float] = (3000.0, 90.0, 3000.0)
+    balance: tuple[float, float] = BALANCE
     pelvis: tuple[float, float, float] = (1.0, 1.0, 5.0)
+    """List and turn are held lightly: captured squats of healthy people list by 3 to 6 deg and turn by as much. A
+    pelvis held firmly would carry a deficit of one leg over to the other."""
     trunk: float = 10.0
     coordinates: dict[str, float] = field(
         default_factory=lambda: {"hip_flexion": 1.0, "knee_angle": 1.0, "ankle_angle": 0.5, "subtalar_angle": 0.1}

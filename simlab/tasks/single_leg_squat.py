@@ -15,6 +15,9 @@ from simlab.tasks._task import Task
 STANDING_DEG = 8.0
 PERIOD = 0.005
 """Control period [s]: one foot leaves less time than two."""
+BALANCE = 100.0, 20.0
+"""Feedback on the horizontal position of the centre of mass [1/s2, 1/s]. One foot is 3 cm wide to either side of it:
+with the balance of quiet standing on two feet a pronated foot loses it."""
 
 
 class SingleLegSquat(Task):
@@ -53,8 +56,8 @@ class SingleLegSquat(Task):
             depth,
             feet=(0 if self.side == "right" else 1,),
             symmetric=False,
-            weights=Weights(frontal=0.1, contact_damping=0.0, drive=100.0, counter_lean=1.0),
-            learning=Weights(frontal=1.0, contact_damping=0.0, drive=1.0),
+            weights=Weights(balance=BALANCE, frontal=0.1, contact_damping=0.0, drive=100.0, counter_lean=1.0),
+            learning=Weights(balance=BALANCE, frontal=1.0, contact_damping=0.0, drive=1.0),
         )
 
     def _postures(self, model: Model, depths: Array) -> Array:
