@@ -702,7 +702,7 @@ def comparison(
     return target
 
 
-def show(figures: Sequence[Figure], captured: Figure | None = None, *, size: tuple[int, int] = (1500, 940)) -> None:
+def show(figures: Sequence[Figure], captured: Figure | None = None) -> None:
     """A window with the sheet and a slider for the time of the first person; returns when it is closed.
 
     The others are shown at their nearest instant, captured motion at the same phase of the squat.
@@ -713,6 +713,7 @@ def show(figures: Sequence[Figure], captured: Figure | None = None, *, size: tup
     from simlab.movie import timeline
 
     frames = timeline(figures, captured, fps=50.0)
+    size = max(1280, 520 * frames.shape[1]), 940
     sheet = Sheet(figures, captured, size=size, frames=frames.T.tolist(), off_screen=False, fine=False)
     everyone = [*figures, *([captured] if captured is not None else [])]
     lead = everyone[0]
@@ -721,9 +722,15 @@ def show(figures: Sequence[Figure], captured: Figure | None = None, *, size: tup
         indices = frames[min(round(second * 50.0), len(frames) - 1)]
         sheet.draw(indices.tolist())
 
-    sheet.plotter.add_slider_widget(
+    slider = sheet.plotter.add_slider_widget(
         move, (0.0, (len(frames) - 1) / 50.0), value=float(lead.time[deepest(lead)] - lead.time[0]), title="time [s]",
-        pointa=(0.80, 0.955), pointb=(0.98, 0.955), color=GREY, style="modern", interaction_event="always",
-    )  # fmt: skip
+        pointa=(0.80, 0.955), pointb=(0.98, 0.955), color=GREY, interaction_event="always", fmt="%.2f",
+        title_height=0.016,
+    ).GetRepresentation()  # fmt: skip
+    slider.SetLabelHeight(0.016)
+    slider.SetTubeWidth(0.004)
+    slider.SetSliderWidth(0.016)
+    slider.SetSliderLength(0.012)
+    slider.SetEndCapWidth(0.008)
     sheet.plotter.enable_image_style()
     sheet.plotter.show(title="simlab")
