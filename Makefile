@@ -22,7 +22,7 @@ demo: $(VENV)/.demo
 	@echo; echo "Look at out/demo/picture.png, out/demo/curves.png and out/demo/movie.mp4"
 
 test: lint
-	env -u DISPLAY $(BIN)/python -m pytest
+	env -u DISPLAY $(BIN)/python -m pytest --numprocesses auto --dist load
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
