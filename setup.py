@@ -5,7 +5,7 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-# -ffp-contract=off and no -ffast-math: the same bytes from the same input on every machine.
+# -ffp-contract=off and no -ffast-math: the compiler must not change what is computed.
 FLAGS = ["-O3", "-ffp-contract=off"]
 
 extensions = [

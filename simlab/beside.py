@@ -68,7 +68,8 @@ def simulate_pair(
     """The squat of the healthy twin and of the subject, by label; the twin alone where the subject has no deficit."""
     people = {"healthy": subject.healthy()}
     if subject.legs() != people["healthy"].legs():
-        people[subject.name] = subject
+        taken = subject.name in ("healthy", "captured")  # the labels of the other two
+        people[f"{subject.name} (deficit)" if taken else subject.name] = subject
     task = tasks.load("squat", depth_deg=depth_deg)
     controller = Controller(strategy=strategy, cue=cue)
 

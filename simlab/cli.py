@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from simlab import __version__
@@ -24,6 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="What would this squat look like if that muscle were weak?",
 )
 console = Console(stderr=True)
@@ -164,7 +166,7 @@ def measure(
         _print_json(found)
         return
     _table(f"{recording.name}: {found['repetitions']} repetition" + "s" * (found["repetitions"] != 1), found["metrics"])
-    console.print(f"joint centres: {found['joint_centre_definition']}")
+    console.print(f"joint centres: {found['joint_centre_definition']}", markup=False)
     console.print("peaks at " + " ".join(f"{t:.2f}" for t in found["repetition_peaks_s"]) + " s")
 
 
@@ -195,6 +197,10 @@ def compare(
 
     person = _subject(subject, set_)
     if recording is None:
+        given = {"--static": static, "--grf": grf, "--static-grf": static_grf, "--units": units, "--up": up}
+        for option, value in given.items():
+            if value is not None:
+                raise InputError(f"{option} {value}: expected a RECORDING that it belongs to, found none")
         real = beside.bundled(joint_centres or "clusters")
     else:
         chosen = joint_centres or ("lateral-markers" if static is None else "clusters")
@@ -203,7 +209,9 @@ def compare(
         )
     export.writable(out)
     with _progress() as tell:
-        pair = beside.simulate_pair(person, depth_deg or real.depth_deg, strategy, cue, seed, tell)
+        pair = beside.simulate_pair(
+            person, real.depth_deg if depth_deg is None else depth_deg, strategy, cue, seed, tell
+        )
         report, files = beside.save(pair, real, out)
         if not no_render:
             files |= _render(list(pair.items()), real, out, tell)
@@ -306,7 +314,7 @@ def _print_json(report: dict[str, Any]) -> None:
 
 
 def _table(title: str, measured: dict[str, Any]) -> None:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     for column in ("", "right", "left"):
         table.add_column(column, justify="left" if not column else "right")
     for name in measured["right"]:
@@ -338,14 +346,14 @@ def _print_comparison(report: dict[str, Any]) -> None:
         table.add_column(column, justify="right" if "\n" in column else "left")
     for label, one in (report["simulated"] | {"captured": report["captured"]}).items():
         for side in ("right", "left"):
-            table.add_row(label, side, *(_number(one["metrics"][side][name]) for name in names))
+            table.add_row(escape(label), side, *(_number(one["metrics"][side][name]) for name in names))
         table.add_section()
     Console().print(table)
 
 
 def _list(files: dict[str, str]) -> None:
     for path in files.values():
-        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def main() -> None:
@@ -355,10 +363,10 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
     except Failed as error:
-        console.print(f"[red]failed:[/] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[red]failed:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 

@@ -4,9 +4,10 @@ Unknowns: 27 accelerations, 84 activations, 3 lumbar torques, contact forces. Th
 friction, unilateral contact and what activation dynamics can reach in a tick are bounds. What distinguishes the
 strategies is the drive that activations are pulled towards:
 
-habitual       the drive recorded while the healthy twin did the task. Hip adduction and rotation are not tracked: the
-               nervous system has not adapted to the deficit, so the knee goes where muscles and tissue let it.
-compensating   minimal effort with the frontal plane tracked: the nervous system knows the deficit and corrects it.
+habitual       the drive recorded while the healthy twin did the task. On two legs hip adduction and rotation are not
+               tracked (on one leg lightly): the knee goes where muscles and tissue let it. The programme knows the
+               forces that the body has; what has not adapted is the drive that it is pulled to.
+compensating   standing drive, hardly held to, with the frontal plane tracked: the deficit is corrected.
 The cue ("knee over the second toe") is attention to the frontal plane: its tracking weight, 0 to 1.
 """
 
@@ -32,7 +33,7 @@ MIN_ACTIVATION = 0.01
 MAX_CHANGE = 0.12
 """Largest change of an activation in a tick: faster drive chatters against the rigid ground."""
 STIFFNESS, DAMPING = 100.0, 20.0
-"""Feedback on tracked coordinates and on the height of the centre of mass [1/s2, 1/s]: critically damped at 1.6 Hz."""
+"""Feedback on tracked coordinates, the pelvis and the height of the centre of mass [1/s2, 1/s]: critical, 1.6 Hz."""
 CONTACT_WEIGHT = 300.0
 CONTACT_HEIGHT = 0.02
 FRICTION_MARGIN = 0.5**0.5

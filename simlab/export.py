@@ -21,7 +21,7 @@ from simlab import metrics, mocap, tasks
 from simlab.control import Controller
 from simlab.errors import InputError
 from simlab.model import build, landmarks, load_barbell, motion
-from simlab.motion import SIDES, GroundReaction
+from simlab.motion import SIDES, GroundReaction, readonly
 from simlab.simulate import Result, Run
 from simlab.subject import Subject
 
@@ -114,6 +114,7 @@ def configuration(result: Result) -> dict[str, Any]:
         "subject": result.model.subject.model_dump(),
         "controller": {"strategy": result.controller.strategy, "cue": result.controller.cue},
         "seed": result.seed,
+        "dt": result.dt,
         "versions": versions(),
     }
 
@@ -153,7 +154,8 @@ def whole(folder: str | Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
-        raise InputError(f"--out {folder}: expected a folder that can be written, found: {error.strerror}") from None
+        found = error.strerror or str(error)
+        raise InputError(f"--out {folder}: expected a folder that can be written, found: {found}") from error
 
 
 def _dataset(result: Result) -> Any:
@@ -193,17 +195,23 @@ def load(path: str | Path) -> Result:
         with xr.open_dataset(path, engine="h5netcdf") as data:
             data.load()
         settings = json.loads(data.attrs["configuration"])
-        arrays = {name: data[name].to_numpy() for name in ("time", *UNITS)}
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a result of simlab: {error}") from None
-    task = tasks.load(settings["task"]["name"], **{k: v for k, v in settings["task"].items() if k != "name"})
-    model = build(Subject.model_validate(settings["subject"]))
-    return Result(
-        model=load_barbell(model, task.barbell_kg),
-        task=task,
-        controller=Controller(**settings["controller"]),
-        plan=task.plan(load_barbell(build(model.subject.healthy()), task.barbell_kg)),
-        run=Run(**arrays, failures=int(data.attrs["qp_failures"]), message=str(data.attrs["message"])),
-        seed=settings["seed"],
-        wall_s=0.0,
-    )
+        task = tasks.load(settings["task"]["name"], **{k: v for k, v in settings["task"].items() if k != "name"})
+        model = build(Subject.model_validate(settings["subject"]))
+        legs, muscles = len(SIDES), len(model.muscles.names)
+        shapes = {"q": (28,), "v": (27,), "lumbar": (3,), "ground": (legs, 3), "time": ()}
+        arrays = {
+            name: readonly(data[name].to_numpy(), data.sizes["time"], *shapes.get(name, (legs, muscles)))
+            for name in ("time", *UNITS)
+        }
+        return Result(
+            model=load_barbell(model, task.barbell_kg),
+            task=task,
+            controller=Controller(**settings["controller"]),
+            plan=task.plan(load_barbell(build(model.subject.healthy()), task.barbell_kg)),
+            run=Run(**arrays, failures=int(data.attrs["qp_failures"]), message=str(data.attrs["message"])),
+            seed=settings["seed"],
+            dt=settings["dt"],
+            wall_s=0.0,
+        )
+    except (OSError, KeyError, ValueError, TypeError) as error:  # InputError and pydantic's are ValueErrors
+        raise InputError(f"{path}: not a result of this version of simlab: {error}") from None

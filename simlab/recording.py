@@ -57,10 +57,15 @@ def read(
         bend = np.degrees(np.ptp(metrics.knee_flexion(landmarks), axis=0).max())
         raise InputError(f"{path}: expected a whole repetition, found knees that flex through {bend:.0f} deg and none")
     reaction = None if grf is None else mocap.read_ground_reaction(grf, landmarks, units, up)
+    if reaction is not None and (reaction.time[0] > landmarks.time[-1] or reaction.time[-1] < landmarks.time[0]):
+        spans = [f"{x.time[0]:g} to {x.time[-1]:g} s" for x in (landmarks, reaction)]
+        raise InputError(f"{grf}: expected forces during the recording ({spans[0]}), found {spans[1]}")
     if body_weight is None and static_grf is not None:
         body_weight = _static_weight(mocap.read_plates(static_grf, units, up))
     if body_weight is None and reaction is not None:
         body_weight = standing_weight(landmarks, reaction)
+        if body_weight is not None and not body_weight > LOADED:
+            raise InputError(f"{grf}: expected a person standing on the plates, found {body_weight:.0f} N")
     return Recording(
         path=str(path),
         joint_centres=joint_centres,

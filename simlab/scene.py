@@ -547,7 +547,7 @@ class Person:
         self.under, self.over = self.sheet.flat(self._shadow(0)), self.sheet.flat(self._lines(0))
         side = self.panels[1]
         self.labels = []
-        for s in SIDES if self.figure.fppa else ():
+        for s in self.figure.fppa:
             align = "right" if s == "right" else "left"
             self.labels.append(
                 {
@@ -608,10 +608,11 @@ class Person:
         for panel in self.panels:
             paper = {name: panel.paper(getattr(marks, name)[index]) for name in JOINTS}
             for s in range(2):
-                if panel.view == "front":
-                    self._angle(ink, paper["hip"][s], paper["knee"][s], paper["ankle"][s], panel.scale, OUTWARD[s])
-                elif not self.is_captured:
-                    self._leg(ink, paper["hip"][s], paper["knee"][s], paper["ankle"][s], panel.scale)
+                joints = paper["hip"][s], paper["knee"][s], paper["ankle"][s]
+                if panel.view == "front" and SIDES[s] in self.figure.fppa:
+                    self._angle(ink, *joints, panel.scale, OUTWARD[s])
+                elif not self.is_captured:  # a leg that hangs in the air has no frontal plane to be judged in
+                    self._leg(ink, *joints, panel.scale)
             if self.is_captured:
                 self._ghost(ink, paper, panel.scale)
         return ink

@@ -52,7 +52,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A finished simulation: the model, what was asked, what happened. `message` is empty when all went well."""
+    """A finished simulation: the model, what was asked, what happened; dt: physics step [s]."""
 
     model: Model
     task: Task
@@ -60,6 +60,7 @@ class Result:
     plan: Plan
     run: Run
     seed: int
+    dt: float
     wall_s: float
 
     @property
@@ -100,6 +101,7 @@ def simulate(
             plan=plan,
             run=replace(run, message=f"the healthy twin could not learn the task: {run.message}"),
             seed=seed,
+            dt=dt,
             wall_s=clock.perf_counter() - began,
         )
     weights = plan.weights if controller.strategy == "habitual" else plan.learning
@@ -112,6 +114,7 @@ def simulate(
         plan=plan,
         run=run,
         seed=seed,
+        dt=dt,
         wall_s=clock.perf_counter() - began,
     )
 
@@ -183,7 +186,8 @@ def loop(model: Model, plan: Plan, weights: Weights, drive: Array, dt: float, te
 
 
 def _planted(model: Model, q: Array) -> Array:
-    """The state with each foot turned flat at its ankle and subtalar joint, just touching the ground.
+    """The state with each foot turned flat at its ankle and subtalar joint, the lower one just touching the ground; the
+    other, where the soles differ, is at most 2 mm above it.
 
     A sole that starts inside the ground is thrown out at a speed that grows as the time step shrinks.
     """

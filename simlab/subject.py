@@ -35,13 +35,14 @@ class Leg(_Config):
     adductor_tightness: float = Field(default=0.0, ge=0.0, le=1.0)
     """1: passive slack length 15 % shorter and passive force doubled; linear between."""
     foot_pronation_deg: float = Field(default=0.0, ge=-5.0, le=10.0)
-    """Varus posting of the sole [deg]: how far the foot must roll medially to lie flat; negative: supinated."""
+    """Structural varus of the sole [deg]: how far the foot must roll medially to lie flat; negative: supinated."""
 
 
 class Subject(_Config):
     """A person. Masses in kilograms, lengths in metres."""
 
-    name: str = "subject"
+    name: str = Field(default="subject", pattern=r"^\w[\w .,()+-]{0,79}$")
+    """Names the person in titles and folders: letters, digits and .,()+- only."""
     sex: Literal["female", "male"] = "female"
     mass_kg: float = Field(default=62.0, ge=35.0, le=160.0)
     height_m: float = Field(default=1.68, ge=1.35, le=2.15)

@@ -37,8 +37,7 @@ class State:
 class World:
     """A model on the ground in a physics server of its own; close it, or use it as a context manager.
 
-    dt: physics step [s]. Contact is Bullet's rigid default: softer contact gives another knee (a stiffness of 2e4 N/m
-    moves the projection angle by 6 deg).
+    dt: physics step [s]. Contact is Bullet's rigid default: softer contact gives another knee.
     """
 
     def __init__(self, model: Model, dt: float = 1e-3, friction: float = FRICTION) -> None:

@@ -80,6 +80,11 @@ def test_a_simulation_that_fails_says_why_and_keeps_what_there_is(simlab, tmp_pa
         (("measure", "nothing.trc"), ["nothing.trc"]),
         (("show", "nothing"), ["nothing"]),
         (("squat", "--out", "/dev/null/x"), ["--out", "/dev/null/x"]),
+        (("squat", "--set", "[/x]=3"), ["[/x]"]),
+        (("measure", "a[red]b.trc"), ["a[red]b.trc"]),
+        (("squat", "--set", "name=../up"), ["name", "../up"]),
+        (("compare", "--grf", "plates.mot"), ["--grf", "plates.mot", "RECORDING"]),
+        (("compare", "--depth-deg", "0"), ["depth_deg", "20", "0"]),
     ],
 )
 def test_bad_usage_exits_2_with_a_message_that_teaches(simlab, tmp_path, monkeypatch, arguments, words) -> None:
@@ -111,6 +116,27 @@ def test_measure_reproduces_the_independent_analysis(simlab) -> None:
     ratio = report["metrics"]["both"]["knee_ankle_separation_ratio_at_peak_flexion"]["mean"]
     assert ratio == pytest.approx(1.047, abs=0.01)
     assert report["metrics"]["both"]["trunk_lean_deg"]["mean"] is None
+
+
+@needs_recordings
+def test_what_holds_nothing_is_refused(simlab, tmp_path: Path) -> None:
+    """A recording without frames, plates on which nobody stands, plates of another time."""
+    head = SQUATS.read_text().splitlines(keepends=True)[:6]
+    fields = head[2].split("\t")
+    fields[2] = "0"
+    (tmp_path / "none.trc").write_text("".join([*head[:2], "\t".join(fields), *head[3:]]))
+    code, out, err = simlab("measure", tmp_path / "none.trc")
+    assert code == 2 and out == "" and "none.trc" in err and "frames" in err
+    lines = SQUATS.with_name("squats1_grf.mot").read_text().splitlines()
+    start = next(i for i, line in enumerate(lines) if line.strip() == "endheader") + 2
+    rows = [line.split() for line in lines[start:] if line.strip()]
+    for name, values in (
+        ("empty.mot", [[row[0], *("0" for _ in row[1:])] for row in rows]),
+        ("late.mot", [[str(float(row[0]) + 1000), *row[1:]] for row in rows]),
+    ):
+        (tmp_path / name).write_text("\n".join([*lines[:start], *("\t".join(v) for v in values)]) + "\n")
+        code, out, err = simlab("measure", SQUATS, "--grf", tmp_path / name, "--json")
+        assert code == 2 and out == "" and name in err and "found" in err
 
 
 @needs_recordings

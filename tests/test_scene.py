@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -305,3 +306,14 @@ def test_soles_lie_flat_on_the_ground(pronation: float) -> None:
         posted = figure.bodies[name][0] @ scene._posted(figure, name)
         assert len(lowest) > 20
         np.testing.assert_allclose((points @ posted.T)[:, 1], 0.0, atol=1e-4)
+
+
+def test_one_leg_is_drawn_and_judged_alone(tmp_path: Path) -> None:
+    """A single-leg squat has an angle on the standing side only."""
+    both = standing(0.02)
+    one = replace(both, fppa={"right": both.fppa["right"]}, knee_flexion={"right": both.knee_flexion["right"]})
+    scene.comparison([both, one], None, tmp_path / "a.png", size=SMALL)
+    sheet = scene.Sheet([one], None, size=SMALL, frames=[[0]])
+    sheet.draw([3])
+    assert [label["side"] for label in sheet.people[0].labels] == ["right"]
+    sheet.plotter.close()

@@ -31,6 +31,8 @@ def read_markers(path: str | Path, units: str | None = None, up: str | None = No
     unit = units or next(iter(_values(parameters, "UNITS")), None)
     positions = points * scale(unit, f"{path}, POINT:UNITS") @ _axes(parameters, up, path).T
     header = c3d["header"]["points"]
+    if not header["frame_rate"] > 0:
+        raise InputError(f"{path}: expected a frame rate above 0 Hz, found {header['frame_rate']:g}")
     time = (header["first_frame"] + np.arange(len(points))) / header["frame_rate"]
     return Markers(names=names, time=time, positions=positions, source=str(path))
 

@@ -59,6 +59,8 @@ def read_trc(path: str | Path, units: str | None = None) -> Markers:
     data = np.array([_trc_row(line, names, f"{path}, line {number}") for number, line in rows])
     last = rows[-1][0] if rows else len(text)
     _expect(f"{path}, line {last}", "frames (NumFrames) up to here", _count(header, "NumFrames", path), len(rows))
+    if not rows:
+        raise InputError(f"{path}: expected frames, found none after the header")
     _check_time(data[:, 1], [number for number, _ in rows], path)
     positions = data[:, 2:].reshape(len(data), len(names), 3)
     positions[(positions == 0).all(axis=2) | np.isnan(positions).any(axis=2)] = np.nan

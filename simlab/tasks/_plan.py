@@ -18,19 +18,20 @@ SETTLE_S = 0.06
 """Time constant that rounds the corners of the depth curve: no step in the wanted acceleration [s]."""
 
 BALANCE = (943.9 + 40.5 - 75.0 * 9.81 * 0.83) / 66.0, (313.5 + 68.8) / 66.0
-"""Feedback on the horizontal position of the centre of mass [1/s2, 1/s] as identified in standing people: neural and
-intrinsic stiffness less gravity's, and damping, over the moment of inertia about the ankles (Pasma et al. 2017,
-doi 10.3389/fncom.2017.00099, table 1). 0.4 Hz, a sixteenth of the stiffness that tracked coordinates have."""
+"""Feedback on the horizontal position of the centre of mass [1/s2, 1/s]: neural and intrinsic stiffness less gravity's,
+and damping, over the moment of inertia about the ankles, from the default values of a model of standing balance (Pasma
+et al. 2017, doi 10.3389/fncom.2017.00099, table 1), without its delay and activation dynamics: muscles here have their
+own. 0.4 Hz, about a twentieth of the stiffness that tracked coordinates have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """How firmly the controller holds each part of a task (dimensionless, on squared accelerations).
 
-    centre_of_mass, pelvis: X, Y, Z; balance: stiffness and damping [1/s2, 1/s] of the horizontal position of the centre
-    of mass, which its large weight makes the body obey; coordinates: by name without side; contact_damping: velocity
-    feedback at the sole [1/s]; drive: on deviations from the habitual drive; frontal: hip adduction and rotation, the
-    ones left free.
+    centre_of_mass: X, Y, Z of the laboratory; pelvis: list, turn, tilt; balance: stiffness and damping [1/s2, 1/s] of
+    the horizontal position of the centre of mass, which its large weight makes the body obey; coordinates: by name
+    without side; contact_damping: velocity feedback at the sole [1/s]; drive: on deviations from the habitual drive;
+    frontal: hip adduction and rotation, free on two legs.
     """
 
     centre_of_mass: tuple[float, float, float] = (3000.0, 90.0, 3000.0)

@@ -13,7 +13,7 @@ from simlab.tasks._task import Task
 STANDING_DEG = 5.0
 """Knee flexion of relaxed standing [deg]."""
 PERIOD = 0.01
-"""Control period [s]. The result depends on it (5 ms and 20 ms move the projection angle by 3 deg), so it is fixed."""
+"""Control period [s]. The result depends on it, so it is fixed."""
 
 
 class Squat(Task):
