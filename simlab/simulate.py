@@ -187,7 +187,7 @@ def loop(model: Model, plan: Plan, weights: Weights, drive: Array, dt: float, te
 
 def _planted(model: Model, q: Array) -> Array:
     """The state with each foot turned flat at its ankle and subtalar joint, the lower one just touching the ground; the
-    other, where the soles differ, is at most 2 mm above it.
+    other, where the soles differ, is up to 2.2 mm above it (10 deg of pronation).
 
     A sole that starts inside the ground is thrown out at a speed that grows as the time step shrinks.
     """
