@@ -28,7 +28,7 @@ from reference import passive as twin_passive
 from reference import path as twin_path
 from rivals import MuJoCo, Pinocchio
 
-from simlab import tasks
+from simlab import anatomy, tasks
 from simlab.control import WholeBody
 from simlab.kernels import kinematics, muscle, passive, path
 from simlab.model import GRAVITY, MAX_VELOCITY, Model, build, state
@@ -118,31 +118,30 @@ def tree_rows(model: Model, q: np.ndarray, v: np.ndarray) -> Iterator[tuple]:
 
 def muscle_rows(model: Model, q: np.ndarray, v: np.ndarray) -> Iterator[tuple]:
     s, m = model.muscles, len(model.muscles.names)
-    angles, rates = np.ascontiguousarray(q[10:18]), np.ascontiguousarray(v[9:17])
-    polynomials = (s.lo, s.hi, s.start, s.exponent, s.weight)
-    L, dL = np.empty(m), np.empty((m, 8))
+    angles, rates = q[10:].reshape(2, 9), v[9:].reshape(2, 9)
+    table = anatomy.muscles()
+    polynomials = (s.paths.lo, s.paths.hi, table.start, table.exponent, table.weight * (s.lopt[0] / table.lopt)[0])
+    L, dL, V = np.empty((2, m)), np.empty((2, m, 8)), np.empty((2, m))
 
     def lengths() -> None:
-        path.lengths(angles, *polynomials, L, dL)
+        path.lengths(angles, *s.paths.arguments(), L, dL)
+
+    def twin_lengths() -> tuple[np.ndarray, np.ndarray]:
+        legs = [twin_path.lengths(leg[:8], *polynomials) for leg in angles]
+        return np.array([leg[0] for leg in legs]), np.array([leg[1] for leg in legs])
 
     lengths()
-    expected = twin_path.lengths(angles, *polynomials)
-    yield (
-        f"lengths and arms of {m} muscles",
-        lengths,
-        "twin",
-        lambda: twin_path.lengths(angles, *polynomials),
-        apart((L, dL), expected),
-    )
-    inputs = (L, dL @ rates, s.F0[0], s.lopt[0], s.lts[0], s.penn[0], s.onset[0], s.one[0], s.slack[0], s.gain[0])
-    out = tuple(np.empty(m) for _ in range(3))
+    yield f"lengths and arms of {2 * m} muscles", lengths, "twin", twin_lengths, apart((L, dL), twin_lengths())
+    path.rates(dL, rates, V)
+    inputs = tuple(a.ravel() for a in (L, V, s.F0, s.lopt, s.lts, s.penn, s.onset, s.one, s.slack, s.gain))
+    out = tuple(np.empty(2 * m) for _ in range(3))
 
     def contraction() -> None:
         muscle.contraction(*inputs, MAX_VELOCITY, *out)
 
     contraction()
     yield (
-        f"forces of {m} muscles",
+        f"forces of {2 * m} muscles",
         contraction,
         "twin",
         lambda: twin_muscle.contraction(*inputs, MAX_VELOCITY),

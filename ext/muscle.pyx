@@ -1,7 +1,5 @@
 # Activation dynamics and rigid-tendon contraction, all muscles in one call.
-from libc.math cimport exp, sin, sqrt
-
-from _curves cimport force_length, force_velocity, passive_force
+from _muscle cimport muscle_activation, muscle_contraction
 
 
 def activation(double[::1] a, const double[::1] u, double dt, double tau_act, double tau_deact):
@@ -10,13 +8,8 @@ def activation(double[::1] a, const double[::1] u, double dt, double tau_act, do
     Thelen 2003, doi 10.1115/1.1531112: da/dt = (u - a) / tau, tau = tau_act (0.5 + 1.5 a) on the way up and
     tau_deact / (0.5 + 1.5 a) on the way down. tau is frozen over the step and the step is exact, so a stays in 0..1.
     """
-    cdef int i
-    cdef double tau, shape
     with nogil:
-        for i in range(a.shape[0]):
-            shape = 0.5 + 1.5 * a[i]
-            tau = tau_act * shape if u[i] > a[i] else tau_deact / shape
-            a[i] = u[i] + (a[i] - u[i]) * exp(-dt / tau)
+        muscle_activation(a.shape[0], &a[0], &u[0], dt, tau_act, tau_deact)
 
 
 def contraction(
@@ -31,18 +24,8 @@ def contraction(
     which the passive fibre becomes taut (below 1: a tight muscle), gain its force; vmax [lopt/s]. lnorm receives the
     normalised fibre length. The tendon is rigid (De Groote et al. 2016, doi 10.1007/s10439-016-1591-9).
     """
-    cdef int i
-    cdef double height, along, fibre, cosine, velocity
     with nogil:
-        for i in range(L.shape[0]):
-            height = lopt[i] * sin(penn[i])
-            along = L[i] - lts[i]
-            if along < 0.05 * lopt[i]:
-                along = 0.05 * lopt[i]
-            fibre = sqrt(along * along + height * height)
-            cosine = along / fibre
-            lnorm[i] = fibre / lopt[i]
-            velocity = V[i] * cosine / (lopt[i] * vmax)
-            velocity = min(max(velocity, -1.0), 1.0)
-            active[i] = F0[i] * force_length(lnorm[i]) * force_velocity(velocity) * cosine
-            passive[i] = F0[i] * gain[i] * passive_force(lnorm[i] / slack[i], onset[i], one[i]) * cosine
+        muscle_contraction(
+            L.shape[0], &L[0], &V[0], &F0[0], &lopt[0], &lts[0], &penn[0], &onset[0], &one[0], &slack[0], &gain[0],
+            vmax, &active[0], &passive[0], &lnorm[0],
+        )

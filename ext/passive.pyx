@@ -1,9 +1,5 @@
 # Passive joint torque of one leg: ligaments, capsule, end stops, damping.
-from libc.math cimport exp
-
-from _curves cimport end_stop
-
-DEF KNEE = 3
+from _passive cimport passive_torque
 
 
 def torque(const double[::1] q9, const double[::1] qd9, const double[:, ::1] coef, double[::1] tau9):
@@ -14,18 +10,5 @@ def torque(const double[::1] q9, const double[::1] qd9, const double[:, ::1] coe
     1 + gain exp(-flexion / 0.35 rad) (sources in models/SOURCES.md). What stiffens the knee as it straightens also
     resists straightening: the knee takes the torque that makes the tissue conservative.
     """
-    cdef int j
-    cdef double y, stiffening, straight, stored = 0.0
     with nogil:
-        straight = exp(-q9[KNEE] / 0.35)
-        for j in range(9):
-            y = q9[j] - coef[j, 0]
-            stiffening = 1.0 + coef[j, 3] * straight
-            stored += coef[j, 3] * straight * y * y * (0.5 * coef[j, 1] + 0.25 * coef[j, 2] * y * y)
-            tau9[j] = (
-                -stiffening * (coef[j, 1] * y + coef[j, 2] * y * y * y)
-                - coef[j, 4] * qd9[j]
-                - coef[j, 7] * end_stop(coef[j, 8] * (q9[j] - coef[j, 6]))
-                + coef[j, 7] * end_stop(coef[j, 8] * (coef[j, 5] - q9[j]))
-            )
-        tau9[KNEE] += stored / 0.35
+        passive_torque(&q9[0], &qd9[0], &coef[0, 0], &tau9[0])

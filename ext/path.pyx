@@ -1,55 +1,37 @@
-# Musculotendon lengths and moment arms of one leg from length polynomials in the leg's eight angles.
+# Musculotendon lengths and moment arms of both legs from length polynomials in each leg's first eight angles.
 #
 # The arm is the exact derivative of the length, so the torque of a muscle and its shortening always agree in power.
+from _path cimport path_lengths, path_rates, path_torque
+
+MONOMIALS = 2048
+"""The most monomials that a set of polynomials may have."""
+
 
 def lengths(
-    const double[::1] q8, const double[::1] lo, const double[::1] hi, const int[::1] start,
-    const signed char[:, ::1] exponent, const double[::1] weight, double[::1] L, double[:, ::1] dL
+    const double[:, ::1] q, const double[::1] lo, const double[::1] hi, const int[::1] parent, const int[::1] variable,
+    const int[::1] row, const int[::1] column, const double[::1] weight, double[:, ::1] L, double[:, :, ::1] dL
 ):
-    """Lengths L [m] (m,) and their derivatives dL [m/rad] (m, 8) at the leg angles q8 [rad] (8,).
+    """Lengths L [m] (2, m) and their derivatives dL [m/rad] (2, m, 8) at the leg angles q [rad] (2, 8 or more).
 
-    Muscle k owns the monomials start[k]..start[k + 1]. Angles are mapped to -1..1 over lo..hi and clipped there; a
-    clipped angle has a zero derivative. The moment arm is -dL.
+    Angles are mapped to -1..1 over lo..hi (8,) and clipped there; a clipped angle has a zero derivative. The moment arm
+    is -dL. parent, variable, row, column, weight: see simlab.paths.
     """
-    cdef double power[8][16]
-    cdef double slope[8]
-    cdef double x, term, part, value
-    cdef double total[8]
-    cdef int used[8]
-    cdef int count, m, i, j, k, d
+    if parent.shape[0] > MONOMIALS:
+        raise ValueError(f"at most {MONOMIALS} monomials, got {parent.shape[0]}")
     with nogil:
-        for j in range(8):
-            x = 2.0 * (q8[j] - lo[j]) / (hi[j] - lo[j]) - 1.0
-            slope[j] = 2.0 / (hi[j] - lo[j])
-            if x > 1.0:
-                x = 1.0
-                slope[j] = 0.0
-            elif x < -1.0:
-                x = -1.0
-                slope[j] = 0.0
-            power[j][0] = 1.0
-            for k in range(1, 16):
-                power[j][k] = power[j][k - 1] * x
-        for m in range(start.shape[0] - 1):
-            value = 0.0
-            for j in range(8):
-                total[j] = 0.0
-            for i in range(start[m], start[m + 1]):
-                count = 0
-                term = weight[i]
-                for j in range(8):
-                    if exponent[i, j]:
-                        used[count] = j
-                        count += 1
-                        term *= power[j][exponent[i, j]]
-                value += term
-                for k in range(count):
-                    j = used[k]
-                    part = weight[i] * exponent[i, j] * power[j][exponent[i, j] - 1]
-                    for d in range(count):
-                        if d != k:
-                            part *= power[used[d]][exponent[i, used[d]]]
-                    total[j] += part
-            L[m] = value
-            for j in range(8):
-                dL[m, j] = total[j] * slope[j]
+        path_lengths(
+            L.shape[1], parent.shape[0], &q[0, 0], q.shape[1], &lo[0], &hi[0], &parent[0], &variable[0], &row[0],
+            &column[0], &weight[0], &L[0, 0], &dL[0, 0, 0],
+        )
+
+
+def rates(const double[:, :, ::1] dL, const double[:, ::1] qd, double[:, ::1] V):
+    """Lengthening velocity V [m/s] (2, m) at the angular rates qd [rad/s] (2, 8 or more)."""
+    with nogil:
+        path_rates(V.shape[1], &dL[0, 0, 0], &qd[0, 0], qd.shape[1], &V[0, 0])
+
+
+def torque(const double[:, :, ::1] dL, const double[:, ::1] force, double[:, ::1] tau):
+    """Add the torque of the tendon forces [N] (2, m) to tau [Nm] (2, 8 or more)."""
+    with nogil:
+        path_torque(force.shape[1], &dL[0, 0, 0], &force[0, 0], tau.shape[1], &tau[0, 0])

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-KERNELS = ("kinematics", "path", "muscle", "passive")
+KERNELS = ("kinematics", "path", "muscle", "passive", "stepper")
 COMPILER = "sudo apt-get install gcc libc6-dev python3.11-dev"
 GL_LIBRARIES = "sudo apt-get install libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri"
 
@@ -50,6 +50,7 @@ def examine() -> list[Check]:
         _kernels(),
         _tables(),
         _physics(),
+        _stepper(),
         _solver(),
         _rendering(),
         _display(),
@@ -124,6 +125,21 @@ def _physics() -> Check:
             return f"pybullet {importlib.metadata.version('pybullet')}, direct mode"
 
     return _tried("physics", attempt, "pip install --force-reinstall pybullet")
+
+
+def _stepper() -> Check:
+    """Which of the two equal paths makes the physics steps."""
+    from simlab.model import build
+    from simlab.plant import plant
+    from simlab.subject import Subject
+    from simlab.world import World
+
+    try:
+        with World(build(Subject())) as world:
+            plant(world, "compiled")
+        return Check("physics steps", True, "compiled, through pybullet's C interface", optional=True)
+    except Exception as error:
+        return Check("physics steps", False, f"in Python: {error}", "same results, several times slower", optional=True)
 
 
 def _solver() -> Check:

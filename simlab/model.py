@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from simlab import anatomy
 from simlab.kernels import kinematics
 from simlab.motion import COORDINATES, SIDES, Array, Landmarks, Motion, readonly
+from simlab.paths import Paths, factor
 from simlab.subject import Leg, Subject
 
 GRAVITY = 9.80665
@@ -28,7 +30,7 @@ class MuscleSet:
     """The muscles of both legs. Arrays of shape (2, m) are right then left; the length polynomials serve both.
 
     F0 [N], lopt, lts [m], penn [rad]; onset, one: strains of zero and of one passive force; slack, gain: scale of the
-    passive slack length and of the passive force (a tight muscle). Polynomials: see simlab.kernels.path.
+    passive slack length and of the passive force (a tight muscle).
     """
 
     names: tuple[str, ...]
@@ -40,11 +42,7 @@ class MuscleSet:
     one: Array
     slack: Array
     gain: Array
-    lo: Array
-    hi: Array
-    start: np.ndarray
-    exponent: np.ndarray
-    weight: Array
+    paths: Paths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,12 +158,15 @@ def _muscles(subject: Subject) -> MuscleSet:
         one=_both(table.one),
         slack=_both(1.0 - TIGHT_SLACK * tight),
         gain=_both(PASSIVE_FIBRE * (1.0 + TIGHT_GAIN * tight)),
-        lo=table.lo,
-        hi=table.hi,
-        start=table.start,
-        exponent=table.exponent,
-        weight=readonly(table.weight * size, None),
+        paths=replace(_paths(), weight=readonly(_paths().weight * size, None)),
     )
+
+
+@cache
+def _paths() -> Paths:
+    """The length polynomials of the reference stature."""
+    table = anatomy.muscles()
+    return factor(table.lo, table.hi, table.start, table.exponent, table.weight)
 
 
 def _both(values: Array) -> Array:

@@ -26,23 +26,23 @@ class Muscles:
     def __init__(self, model: Model) -> None:
         self.model = model
         m = len(model.muscles.names)
-        self.length, self.active, self.passive, self.fibre = (np.zeros((2, m)) for _ in range(4))
+        self.length, self.active, self.passive, self.fibre, self._rate = (np.zeros((2, m)) for _ in range(5))
         self._dL = np.zeros((2, m, CROSSED))
         self._tissue = np.zeros((2, LEG))
 
     def update(self, q: Array, v: Array) -> None:
         """Lengths, arms, forces and tissue torques at the state q (28,), v (27,)."""
         s = self.model.muscles
+        angles, rates = q[10:].reshape(2, LEG), v[9:].reshape(2, LEG)
+        path.lengths(angles, *s.paths.arguments(), self.length, self._dL)
+        path.rates(self._dL, rates, self._rate)
+        muscle.contraction(
+            self.length.ravel(), self._rate.ravel(), s.F0.ravel(), s.lopt.ravel(), s.lts.ravel(), s.penn.ravel(),
+            s.onset.ravel(), s.one.ravel(), s.slack.ravel(), s.gain.ravel(), MAX_VELOCITY,
+            self.active.ravel(), self.passive.ravel(), self.fibre.ravel(),
+        )  # fmt: skip
         for leg in (0, 1):
-            angles, rates = q[10 + LEG * leg : 19 + LEG * leg], v[9 + LEG * leg : 18 + LEG * leg]
-            dL = self._dL[leg]
-            path.lengths(angles[:CROSSED], s.lo, s.hi, s.start, s.exponent, s.weight, self.length[leg], dL)
-            muscle.contraction(
-                self.length[leg], dL @ rates[:CROSSED], s.F0[leg], s.lopt[leg], s.lts[leg], s.penn[leg],
-                s.onset[leg], s.one[leg], s.slack[leg], s.gain[leg], MAX_VELOCITY,
-                self.active[leg], self.passive[leg], self.fibre[leg],
-            )  # fmt: skip
-            passive.torque(angles, rates, self.model.passive[leg], self._tissue[leg])
+            passive.torque(angles[leg], rates[leg], self.model.passive[leg], self._tissue[leg])
 
     @property
     def arm(self) -> Array:
@@ -53,11 +53,9 @@ class Muscles:
         """Hinge torques (21,) [Nm] of muscles at the activations (2, m) and of passive tissue, after `update`."""
         out = np.empty(3 + 2 * LEG)
         out[:3] = -LUMBAR_DAMPING * v[6:9]
-        force = self.active * activation + self.passive
-        for leg in (0, 1):
-            joints = out[3 + LEG * leg : 3 + LEG * (leg + 1)]
-            joints[:] = self._tissue[leg]
-            joints[:CROSSED] -= force[leg] @ self._dL[leg]
+        legs = out[3:].reshape(2, LEG)
+        legs[:] = self._tissue
+        path.torque(self._dL, self.active * activation + self.passive, legs)
         return out
 
     def torques(self, q: Array, v: Array) -> tuple[Array, Array]:

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simlab.control import Controller, WholeBody, standing_drive
-from simlab.kernels import muscle
 from simlab.model import Model, build, load_barbell, state
 from simlab.motion import Array
-from simlab.muscles import ACTIVATION_S, DEACTIVATION_S, Muscles
+from simlab.plant import Path, plant
 from simlab.tasks._plan import Plan, Weights
 from simlab.tasks._task import Task
 from simlab.world import World
@@ -151,32 +150,34 @@ def _untrained(twin: Model, plan: Plan) -> Array:
     return np.broadcast_to(drive, (len(plan.time), *drive.shape))
 
 
-def loop(model: Model, plan: Plan, weights: Weights, drive: Array, dt: float, tell: Callable[[float], None]) -> Run:
+def loop(
+    model: Model,
+    plan: Plan,
+    weights: Weights,
+    drive: Array,
+    dt: float,
+    tell: Callable[[float], None],
+    path: Path | None = None,
+) -> Run:
     """Run the plan: control at its period, physics at dt [s]. Stops at a fall or a NaN, and says so."""
-    body, brain = Muscles(model), WholeBody(model, plan, weights, drive)
+    brain = WholeBody(model, plan, weights, drive)
     steps = max(1, round(plan.period / dt))
     lowest = FALLEN * plan.values[:, 4].min()
     log = _Log()
     with World(model, plan.period / steps) as world:
         world.reset(_planted(model, state(model, plan.values[0])))
+        body = plant(world, path)
         activation = drive[0].copy()
         message = ""
         for tick in range(len(plan.time)):
-            now = world.state()
+            now = body.state()
             message = _trouble(now.q, lowest, plan.time[tick])
             if message:
                 break
             excitation = brain.excite(tick, now, activation, hurried=tick == 0)
-            force = brain.muscles.active * activation + brain.muscles.passive
-            felt, ground = activation.copy(), np.zeros((2, 3))
-            for step in range(steps):
-                s = world.state() if step else now
-                muscle.activation(activation.ravel(), excitation.ravel(), world.dt, ACTIVATION_S, DEACTIVATION_S)
-                body.update(s.q, s.v)
-                torque = body.torque(activation, s.v)
-                torque[:3] += brain.lumbar
-                world.step(torque)
-                ground += world.ground_reaction() / steps
+            felt = activation.copy()
+            force = brain.muscles.active * felt + brain.muscles.passive
+            ground = body.advance(steps, activation, excitation, brain.lumbar)
             log.add(plan.time[tick], now.q, now.v, felt, force, brain.command, brain.lumbar, ground)
             if tick % 10 == 0:
                 tell((tick + 1) / len(plan.time))

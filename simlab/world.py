@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simlab.model import GRAVITY, Model
 from simlab.motion import Array
@@ -23,6 +24,18 @@ SOLVER_ITERATIONS = 1000
 half as large again, and unequal on equal legs; with 1000 it is within 0.1 deg of that with a quarter of the step."""
 ERP = 0.2
 """Error reduction of contacts; 0.05 to 0.8 changes the projection angle by at most 0.02 deg."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """What Bullet calls the parts of a world: body and ground; hinges, angles (21,): where a hinge's torque and angle
+    are in its arrays; feet (links,): 0 right, 1 left, by link."""
+
+    body: int
+    ground: int
+    hinges: NDArray[np.int32]
+    angles: NDArray[np.int32]
+    feet: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +78,18 @@ class World:
         self._ground = p.createMultiBody(0, slab, basePosition=[0, -0.5, 0])
         p.changeDynamics(self._ground, -1, lateralFriction=friction, restitution=0)
         self._body = self._load()
-        links = {p.getJointInfo(self._body, j)[12].decode(): j for j in range(p.getNumJoints(self._body))}
+        joints = [p.getJointInfo(self._body, j) for j in range(p.getNumJoints(self._body))]
+        links = {joint[12].decode(): j for j, joint in enumerate(joints)}
         names = model.skeleton.names
         self._joints = [links[name] for name in names[1:]]
         self._foot = {j: 0 if name.endswith("_r") else 1 for name, j in links.items() if name[-2:] in ("_r", "_l")}
+        self.numbers = Numbers(
+            body=self._body,
+            ground=self._ground,
+            hinges=np.array([joints[j][4] for j in self._joints], dtype=np.int32),
+            angles=np.array([joints[j][3] for j in self._joints], dtype=np.int32),
+            feet=np.array([self._foot.get(j, 0) for j in range(len(joints))], dtype=np.int32),
+        )
         # The default velocity motors would hold every joint with a force of their own.
         p.setJointMotorControlArray(self._body, self._joints, p.VELOCITY_CONTROL, forces=[0.0] * len(self._joints))
 
@@ -131,6 +152,14 @@ class World:
         for c in self._p.getContactPoints(self._body, self._ground):
             force[self._foot[c[3]]] += np.multiply(c[9], c[7]) + np.multiply(c[10], c[11]) + np.multiply(c[12], c[13])
         return force
+
+    def plug(self, library: str) -> str:
+        """Load the Bullet plugin `simlab` from a shared library. Returns the path of pybullet's own library, or nothing
+        where the plugin is refused."""
+        with _quiet():
+            import pybullet
+
+            return str(pybullet.__file__) if self._p.loadPlugin(library, "_simlab") >= 0 else ""
 
     def close(self) -> None:
         """Free the physics server."""

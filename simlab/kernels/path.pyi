@@ -1,15 +1,22 @@
-from numpy import float64, int8, int32
+from numpy import float64, int32
 from numpy.typing import NDArray
 
 Array = NDArray[float64]
+Integers = NDArray[int32]
+
+MONOMIALS: int
 
 def lengths(
-    q8: Array,
+    q: Array,
     lo: Array,
     hi: Array,
-    start: NDArray[int32],
-    exponent: NDArray[int8],
+    parent: Integers,
+    variable: Integers,
+    row: Integers,
+    column: Integers,
     weight: Array,
     L: Array,
     dL: Array,
 ) -> None: ...
+def rates(dL: Array, qd: Array, V: Array) -> None: ...
+def torque(dL: Array, force: Array, tau: Array) -> None: ...

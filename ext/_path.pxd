@@ -1,0 +1,66 @@
+# Musculotendon lengths from length polynomials that share their monomials: maths at a point, both legs at once.
+#
+# Each monomial is an earlier one times one angle, so it costs one product. A row of the sparse matrix gives a length or
+# one of its eight derivatives. The legs go side by side (x[..][2]): one weight serves both, in one vector instruction.
+
+DEF CROSSED = 8
+DEF MONOMIALS = 2048
+
+cdef inline void path_lengths(
+    int muscles, int monomials, const double* q, int width, const double* lo, const double* hi, const int* parent,
+    const int* variable, const int* row, const int* column, const double* weight, double* L, double* dL
+) noexcept nogil:
+    cdef double x[CROSSED][2]
+    cdef double slope[CROSSED][2]
+    cdef double value[MONOMIALS][2]
+    cdef double right, left, angle
+    cdef int i, j, k, m, leg
+    for j in range(CROSSED):
+        for leg in range(2):
+            angle = 2.0 * (q[leg * width + j] - lo[j]) / (hi[j] - lo[j]) - 1.0
+            slope[j][leg] = 2.0 / (hi[j] - lo[j])
+            if angle > 1.0:
+                angle = 1.0
+                slope[j][leg] = 0.0
+            elif angle < -1.0:
+                angle = -1.0
+                slope[j][leg] = 0.0
+            x[j][leg] = angle
+    value[0][0] = 1.0
+    value[0][1] = 1.0
+    for k in range(1, monomials):
+        value[k][0] = value[parent[k]][0] * x[variable[k]][0]
+        value[k][1] = value[parent[k]][1] * x[variable[k]][1]
+    i = 0
+    for m in range(muscles):
+        for j in range(CROSSED + 1):
+            right = 0.0
+            left = 0.0
+            for k in range(row[i], row[i + 1]):
+                right += weight[k] * value[column[k]][0]
+                left += weight[k] * value[column[k]][1]
+            i += 1
+            if j == 0:
+                L[m] = right
+                L[muscles + m] = left
+            else:
+                dL[CROSSED * m + j - 1] = right * slope[j - 1][0]
+                dL[CROSSED * (muscles + m) + j - 1] = left * slope[j - 1][1]
+
+cdef inline void path_rates(int muscles, const double* dL, const double* qd, int width, double* V) noexcept nogil:
+    cdef double total
+    cdef int leg, m, j
+    for leg in range(2):
+        for m in range(muscles):
+            total = 0.0
+            for j in range(CROSSED):
+                total += dL[CROSSED * (leg * muscles + m) + j] * qd[leg * width + j]
+            V[leg * muscles + m] = total
+
+cdef inline void path_torque(int muscles, const double* dL, const double* force, int width, double* tau) noexcept nogil:
+    # tau -= dL^T force
+    cdef int leg, m, j
+    for leg in range(2):
+        for m in range(muscles):
+            for j in range(CROSSED):
+                tau[leg * width + j] -= dL[CROSSED * (leg * muscles + m) + j] * force[leg * muscles + m]

@@ -1,0 +1,81 @@
+"""Length polynomials, factored for the kernel: monomials shared by all muscles, then one sparse matrix.
+
+A monomial is an earlier one times one angle. The matrix has nine rows a muscle: its length, and the length's
+derivatives with respect to the eight mapped angles, which are polynomials in the same monomials.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simlab.motion import Array
+
+ANGLES = 8
+
+Exponents = tuple[int, ...]
+Integers = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """What simlab.kernels.path takes.
+
+    lo, hi [rad] (8,): the range that angles are mapped from and clipped to; parent, variable (k,): monomial i is
+    monomial parent[i] times angle variable[i], monomial 0 is 1; row (9 m + 1,), column, weight [m]: the matrix in
+    compressed rows.
+    """
+
+    lo: Array
+    hi: Array
+    parent: Integers
+    variable: Integers
+    row: Integers
+    column: Integers
+    weight: Array
+
+    def arguments(self) -> tuple[Array, Array, Integers, Integers, Integers, Integers, Array]:
+        """All arrays in the kernel's order."""
+        return self.lo, self.hi, self.parent, self.variable, self.row, self.column, self.weight
+
+
+def factor(lo: Array, hi: Array, start: NDArray, exponent: NDArray, weight: Array) -> Paths:
+    """Factor the polynomials of `anatomy.Muscles`: muscle i owns the monomials start[i]..start[i + 1]."""
+    index: dict[Exponents, int] = {(0,) * ANGLES: 0}
+    parent, variable = [0], [0]
+
+    def monomial(powers: Exponents) -> int:
+        if powers not in index:
+            last = max(j for j in range(ANGLES) if powers[j])
+            before = monomial(_lowered(powers, last))
+            index[powers] = len(parent)
+            parent.append(before)
+            variable.append(last)
+        return index[powers]
+
+    row, column, weights = [0], [], []
+    for first, end in pairwise(start):
+        terms = [(tuple(int(e) for e in exponent[k]), float(weight[k])) for k in range(first, end)]
+        for derived in (None, *range(ANGLES)):
+            for powers, factor in terms:
+                if derived is None:
+                    column.append(monomial(powers))
+                    weights.append(factor)
+                elif powers[derived]:
+                    column.append(monomial(_lowered(powers, derived)))
+                    weights.append(factor * powers[derived])
+            row.append(len(column))
+    integers = [np.array(values, dtype=np.int32) for values in (parent, variable, row, column)]
+    scale = np.array(weights)
+    for array in (*integers, scale):
+        array.flags.writeable = False
+    return Paths(
+        lo=lo, hi=hi, parent=integers[0], variable=integers[1], row=integers[2], column=integers[3], weight=scale
+    )
+
+
+def _lowered(powers: Exponents, j: int) -> Exponents:
+    return powers[:j] + (powers[j] - 1,) + powers[j + 1 :]
