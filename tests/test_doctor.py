@@ -13,7 +13,8 @@ import pytest
 from simlab import cli, doctor
 
 NAMES = [
-    "Python", "packages", "kernels", "model tables", "physics", "physics steps", "solver", "rendering", "display", "bones", "movie",
+    "Python", "packages", "kernels", "model tables", "physics", "physics steps", "solver", "rendering", "display",
+    "bones", "movie",
 ]  # fmt: skip
 
 

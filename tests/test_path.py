@@ -35,6 +35,7 @@ def table(rng: np.random.Generator) -> tuple[NDArray, ...]:
     start = np.append(0, np.cumsum(count)).astype(np.int32)
     exponent = (rng.integers(0, 6, (start[-1], 8)) * (rng.random((start[-1], 8)) < 0.3)).astype(np.int8)
     exponent[0] = 0
+    exponent[range(1, 9), range(8)] = 5  # every angle goes up to the fifth power
     assert set(range(6)) == set(np.unique(exponent)) and np.ptp(exponent, axis=0).min() == 5
     return -rng.uniform(0.5, 2, 8), rng.uniform(0.5, 2, 8), start, exponent, rng.normal(size=start[-1])
 
