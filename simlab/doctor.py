@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-KERNELS = ("kinematics", "path", "muscle", "passive", "stepper")
+KERNELS = ("kinematics", "path", "muscle", "passive", "control", "stepper")
 COMPILER = "sudo apt-get install gcc libc6-dev python3.11-dev"
 GL_LIBRARIES = "sudo apt-get install libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri"
 
@@ -51,7 +51,6 @@ def examine() -> list[Check]:
         _tables(),
         _physics(),
         _stepper(),
-        _solver(),
         _rendering(),
         _display(),
         _bones(),
@@ -140,14 +139,6 @@ def _stepper() -> Check:
         return Check("physics steps", True, "compiled, through pybullet's C interface", optional=True)
     except Exception as error:
         return Check("physics steps", False, f"in Python: {error}", "same results, several times slower", optional=True)
-
-
-def _solver() -> Check:
-    def attempt() -> str:
-        importlib.import_module("proxsuite").proxqp  # noqa: B018
-        return f"proxsuite {importlib.metadata.version('proxsuite')}"
-
-    return _tried("solver", attempt, "pip install --force-reinstall proxsuite")
 
 
 def _rendering() -> Check:

@@ -103,7 +103,7 @@ def report(result: Result) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """What a result depends on."""
-    packages = ("pybullet", "numpy", "scipy", "proxsuite")
+    packages = ("pybullet", "numpy", "scipy")
     return {"simlab": simlab.__version__} | {name: importlib.metadata.version(name) for name in packages}
 
 

@@ -57,14 +57,3 @@ class Muscles:
         legs[:] = self._tissue
         path.torque(self._dL, self.active * activation + self.passive, legs)
         return out
-
-    def torques(self, q: Array, v: Array) -> tuple[Array, Array]:
-        """Generalised force per unit of activation (27, 2m) and the force without any activation (27,)."""
-        self.update(q, v)
-        m = self.active.shape[1]
-        gain, still = np.zeros((27, 2 * m)), np.zeros(27)
-        for leg in (0, 1):
-            rows = slice(9 + LEG * leg, 9 + LEG * leg + CROSSED)
-            gain[rows, m * leg : m * (leg + 1)] = -(self._dL[leg] * self.active[leg][:, None]).T
-        still[6:] = self.torque(np.zeros_like(self.active), v)
-        return gain, still

@@ -226,8 +226,8 @@ class _Log:
     def __init__(self) -> None:
         self._rows: list[tuple] = []
 
-    def add(self, *row: object) -> None:
-        self._rows.append(row)
+    def add(self, *row: float | Array) -> None:
+        self._rows.append(tuple(np.array(value) for value in row))
 
     def columns(self) -> dict[str, Array]:
         out = {}

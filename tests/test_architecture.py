@@ -36,7 +36,6 @@ LAYERS = (
 OWNERS = {
     "pybullet": {"world"},
     "pybullet_utils": {"world"},
-    "proxsuite": {"control"},
     "ezc3d": {"mocap"},
     "xarray": {"export"},
     "matplotlib": {"compare"},
@@ -50,7 +49,7 @@ OWNERS = {
 }
 """The modules that may import a library; none of these but typer and rich is imported with the module itself."""
 
-FOREIGN = ("opensim", "pinocchio", "mujoco", "pytest", "hypothesis")
+FOREIGN = ("opensim", "proxsuite", "pinocchio", "mujoco", "pytest", "hypothesis")
 """Only tests, benchmarks and models/regenerate.py may know these."""
 
 
@@ -148,7 +147,7 @@ def test_libraries_are_known_to_few_and_loaded_when_used() -> None:
 @pytest.mark.parametrize("door", ["simlab", "simlab.cli"])
 def test_the_door_opens_at_once(door: str) -> None:
     """Neither `import simlab` nor `simlab --help` waits for the science."""
-    heavy = {"numpy", "scipy", "xarray", "pyvista", "vtkmodules", "pybullet", "matplotlib", "proxsuite"}
+    heavy = {"numpy", "scipy", "xarray", "pyvista", "vtkmodules", "pybullet", "matplotlib"}
     code = f"import sys, {door}; print(*({heavy} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == []

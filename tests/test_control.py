@@ -1,10 +1,15 @@
 """The controller's programme: physics as equalities, activation dynamics as bounds, strategies as costs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from reference import control as twin
+from simulations import MIXTURE, run, settings
 
-from simlab import tasks
+from simlab import control, tasks
 from simlab.control import MIN_ACTIVATION, WholeBody, standing_drive
+from simlab.kernels import muscle
 from simlab.model import build, state
 from simlab.muscles import ACTIVATION_S, DEACTIVATION_S, Muscles
 from simlab.simulate import _planted
@@ -21,43 +26,108 @@ def standing():
     return model, plan, drive, now
 
 
+def optimum(brain: WholeBody) -> np.ndarray:
+    return np.concatenate([brain.acceleration, brain.command.ravel(), brain.lumbar, brain.contact.ravel()])
+
+
+RECORDED = {
+    "healthy": ((), "squat"),
+    "mixture": (settings("both", *MIXTURE), "squat"),
+    "one leg": ((), "single_leg_squat"),
+    "one leg, weak": (("both.gluteus_medius_strength=0.6",), "single_leg_squat"),
+}
+
+
+@pytest.mark.parametrize("case", RECORDED)
+def test_recorded_programmes_have_the_answers_of_proxqp(case: str) -> None:
+    changes, task = RECORDED[case]
+    result = run(changes, task)
+    model, plan, recorded = result.model, result.plan, result.run
+    drive = recorded.drive  # any drive will do, as long as both are pulled to the same
+    for weights in (plan.weights, plan.learning, replace(plan.weights, frontal=0.3)):
+        brain = WholeBody(model, plan, weights, drive)
+        held = 0
+        for tick in range(1, len(recorded.time), len(recorded.time) // 12):
+            q, v, activation = recorded.q[tick], recorded.v[tick], recorded.activation[tick]
+            full = twin.programme(model, plan, weights, drive[tick], tick, q, v, activation)
+            x = full.solve()
+            excitation = brain.excite(tick, State(q, v), activation.copy())
+            assert brain.command.ravel() == pytest.approx(x[full.activation], abs=1e-6)
+            assert brain.lumbar == pytest.approx(x[full.lumbar], abs=1e-4)  # of up to 300 Nm
+            assert brain.contact.ravel() == pytest.approx(x[full.contact], abs=1e-2)  # N; 1e-10 of the cost
+            assert brain.acceleration == pytest.approx(x[full.acceleration], abs=1e-4)
+            part = twin.fraction(activation, brain.command > activation, plan.period)
+            wanted = np.clip(activation + (brain.command - activation) / part, MIN_ACTIVATION, 1)
+            assert excitation == pytest.approx(wanted, abs=1e-12)
+            held += (x[full.activation] - full.lower[full.activation] < 1e-9).sum()
+        assert brain.failures == 0
+        assert held, "no bound was ever active"
+
+
+def test_a_cold_start_gets_there_too() -> None:
+    """The first programme of a simulation has no last active set; neither has one after a jump of the state."""
+    result = run((), "single_leg_squat")
+    model, plan, recorded = result.model, result.plan, result.run
+    rng = np.random.default_rng(5)
+    for tick in range(0, len(recorded.time), 60):
+        q, v = recorded.q[tick].copy(), recorded.v[tick] + 0.3 * rng.normal(size=27)
+        q[1] += 0.01
+        drive, activation = rng.uniform(0.02, 0.5, (2, 42)), rng.uniform(0.01, 0.6, (2, 42))
+        brain = WholeBody(model, plan, plan.learning, np.tile(drive, (len(plan.time), 1, 1)))
+        full = twin.programme(model, plan, plan.learning, drive, tick, q, v, activation, hurried=tick == 0)
+        brain.excite(tick, State(q, v), activation, hurried=tick == 0)
+        assert brain.failures == 0
+        assert brain.command.ravel() == pytest.approx(full.solve(1e-7)[full.activation], abs=1e-5)
+
+
 def test_the_optimum_obeys_the_equations_of_motion(standing) -> None:
     model, plan, drive, now = standing
     brain = WholeBody(model, plan, plan.weights, drive)
-    H, g, A, b = brain._programme(0, now)
-    lower, upper = np.full(len(g), -1e5), np.full(len(g), 1e5)
-    lower[brain._act], upper[brain._act] = MIN_ACTIVATION, 1
-    x = brain._solve(H, g, A, b, lower, upper)
-    assert x is not None and brain.failures == 0
-    assert A @ x == pytest.approx(b, abs=1e-2)
-    force = x[brain._con].reshape(-1, 3)
-    assert force[:, 1].sum() == pytest.approx(model.weight, rel=0.05)
-    sideways = np.abs(force[:, [0, 2]]).max(axis=1)
-    assert (sideways <= 0.9 * force[:, 1] + 1e-3).all()
+    activation = drive[0].copy()
+    brain.excite(0, now, activation, hurried=True)
+    assert activation == pytest.approx(brain.command)  # hurried: taken at once
+    full = twin.programme(model, plan, plan.weights, drive[0], 0, now.q, now.v, drive[0], hurried=True)
+    assert full.A @ optimum(brain) == pytest.approx(full.b, abs=1e-9)
+    assert (full.C @ optimum(brain) <= 1e-9).all()
+    assert brain.contact[:, 1].sum() == pytest.approx(model.weight, rel=0.05)
 
 
 def test_the_optimum_is_stationary(standing) -> None:
-    """Karush-Kuhn-Tucker, by least squares instead of the solver's own word: where no bound is active, the gradient
-    of the cost lies in the span of the equations of motion."""
+    """Karush-Kuhn-Tucker, without any solver's word: where no bound is active, the gradient of the cost lies in the
+    span of the equations of motion."""
     model, plan, drive, now = standing
     brain = WholeBody(model, plan, plan.weights, drive)
-    H, g, A, b = brain._programme(0, now)
-    lower, upper = np.full(len(g), -1e5), np.full(len(g), 1e5)
-    lower[brain._act], upper[brain._act] = MIN_ACTIVATION, 1
-    lower[brain._con.start + 1 :: 3] = 0
-    x = brain._solve(H, g, A, b, lower, upper)
-    inside = (x[brain._act] > MIN_ACTIVATION + 1e-3) & (x[brain._act] < 1 - 1e-3)
+    brain.excite(0, now, drive[0].copy(), hurried=True)
+    full = twin.programme(model, plan, plan.weights, drive[0], 0, now.q, now.v, drive[0], hurried=True)
+    x = optimum(brain)
+    inside = (x[full.activation] > MIN_ACTIVATION + 1e-9) & (x[full.activation] < 1 - 1e-9)
     assert inside.sum() > 40
-    residual = H @ x + g
-    free = np.concatenate([np.arange(27), np.flatnonzero(inside) + brain._act.start])
-    multipliers = np.linalg.lstsq(A[:, free].T, -residual[free], rcond=None)[0]
-    assert residual[free] + A[:, free].T @ multipliers == pytest.approx(0, abs=2e-2 * np.abs(g).max())
+    residual = full.H @ x + full.g
+    free = np.concatenate([np.arange(27), np.flatnonzero(inside) + full.activation.start])
+    multipliers = np.linalg.lstsq(full.A[:, free].T, -residual[free], rcond=None)[0]
+    assert residual[free] + full.A[:, free].T @ multipliers == pytest.approx(0, abs=1e-7 * np.abs(full.g).max())
+
+
+def test_a_body_without_a_ground_to_stand_on_has_no_contact(standing) -> None:
+    model, plan, drive, now = standing
+    q = now.q.copy()
+    q[1] += control.CONTACT_HEIGHT + 0.01
+    brain = WholeBody(model, plan, plan.weights, drive)
+    brain.excite(0, State(q, now.v), drive[0].copy())
+    assert brain.failures == 0 and not brain.contact.any()
+
+
+def test_nonsense_is_a_failure_and_the_drive_is_kept(standing) -> None:
+    model, plan, drive, now = standing
+    brain = WholeBody(model, plan, plan.weights, drive)
+    activation = drive[0].copy()
+    brain.excite(1, State(now.q, np.full(27, np.nan)), activation)
+    assert brain.failures == 1
+    assert brain.command == pytest.approx(drive[1])
 
 
 def test_excitation_reaches_the_wanted_activation(standing) -> None:
     """One tick of the kernel's activation dynamics under the excitation lands where the programme wanted."""
-    from simlab.kernels import muscle
-
     model, plan, drive, now = standing
     brain = WholeBody(model, plan, plan.weights, drive)
     activation = drive[0].copy()
@@ -72,9 +142,10 @@ def test_muscle_torque_is_force_times_arm(standing) -> None:
     """The gain of the programme is what the plant does: torque is affine in activation."""
     model, _, drive, now = standing
     muscles = Muscles(model)
-    gain, still = muscles.torques(now.q, now.v)
+    muscles.update(now.q, now.v)
+    gain, still = twin.muscle_gain(muscles), muscles.torque(np.zeros_like(drive[0]), now.v)
     torque = muscles.torque(drive[0], now.v)
-    assert still[6:] + (gain @ drive[0].ravel())[6:] == pytest.approx(torque, abs=1e-9)
+    assert still + (gain @ drive[0].ravel())[6:] == pytest.approx(torque, abs=1e-9)
     assert np.abs(gain[:9]).max() == 0  # muscles of the legs act on the legs
     by_hand = ((muscles.active * drive[0] + muscles.passive)[..., None] * muscles.arm).sum(axis=1)
     assert muscles.torque(drive[0], now.v)[3:11] - muscles._tissue[0, :8] == pytest.approx(by_hand[0], abs=1e-9)

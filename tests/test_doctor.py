@@ -13,7 +13,7 @@ import pytest
 from simlab import cli, doctor
 
 NAMES = [
-    "Python", "packages", "kernels", "model tables", "physics", "physics steps", "solver", "rendering", "display",
+    "Python", "packages", "kernels", "model tables", "physics", "physics steps", "rendering", "display",
     "bones", "movie",
 ]  # fmt: skip
 
@@ -55,7 +55,6 @@ def test_json_is_one_object_on_standard_output(
     ("module", "check", "remedy"),
     [
         ("simlab.kernels.path", doctor._kernels, "pip install --editable ."),
-        ("proxsuite", doctor._solver, "pip install --force-reinstall proxsuite"),
         ("pybullet", doctor._physics, "pip install --force-reinstall pybullet"),
         ("imageio_ffmpeg", doctor._movie, "pip install --force-reinstall imageio-ffmpeg"),
     ],

@@ -216,16 +216,22 @@ def test_unknown_strategy_is_refused() -> None:
 
 
 def test_a_state_that_is_not_a_number_ends_the_run_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    from simlab.world import State, World
+    from simlab import simulate as loop
+    from simlab.plant import Plant, plant
+    from simlab.world import State
 
-    calls, real = [], World.state
+    calls = []
 
-    def broken(world: World) -> State:
-        calls.append(1)
-        found = real(world)
-        return found if len(calls) < 6000 else State(found.q * np.nan, found.v)
+    class Broken:
+        def __init__(self, body: Plant) -> None:
+            self._body, self.advance = body, body.advance
 
-    monkeypatch.setattr(World, "state", broken)
+        def state(self) -> State:
+            calls.append(1)
+            found = self._body.state()
+            return found if len(calls) < 600 else State(found.q * np.nan, found.v)
+
+    monkeypatch.setattr(loop, "plant", lambda *asked: Broken(plant(*asked)))
     task = tasks.load("squat", depth_deg=35, descent_s=2.0, ascent_s=2.0)
     result = simulate(build(Subject()), task)
     assert not result.success and "not a number" in result.run.message

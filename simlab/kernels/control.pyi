@@ -1,0 +1,40 @@
+from numpy import float64, int32
+from numpy.typing import NDArray
+
+Array = NDArray[float64]
+Integers = NDArray[int32]
+
+class Programme:
+    acceleration: Array
+    lumbar: Array
+    contact: Array
+    def __init__(
+        self,
+        skeleton: tuple[Integers, Array, Array, Array, Array, Array],
+        spheres: tuple[Integers, Array, Array, Integers],
+        tracking: Array,
+        effort: Array,
+        acceleration: Array,
+        lumbar: Array,
+        contact: Array,
+        settings: dict[str, float | tuple[float, ...]],
+    ) -> None: ...
+    def excite(
+        self,
+        q: Array,
+        v: Array,
+        values: Array,
+        rates: Array,
+        accelerations: Array,
+        com: Array,
+        com_rates: Array,
+        com_accelerations: Array,
+        drive: Array,
+        active: Array,
+        dL: Array,
+        still: Array,
+        hurried: bool,
+        activation: Array,
+        command: Array,
+        excitation: Array,
+    ) -> int: ...
