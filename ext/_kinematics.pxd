@@ -5,6 +5,8 @@
 # link 0 and base angular velocity, both in world axes, then hinge rates. All vectors are kept in world axes, and
 # spatial quantities are taken about the base origin: composite inertias then simply add up towards the root
 # (Featherstone 2008, Rigid Body Dynamics Algorithms, doi 10.1007/978-1-4899-7560-7).
+from libc.math cimport sqrt
+
 from _math cimport axis_rotation, cross, dot, matmul, quaternion_rotation, rotate
 
 DEF LINKS = 64
@@ -28,6 +30,21 @@ cdef struct Pose:
     double w[LINKS * 3]
     double alpha[LINKS * 3]
     double a[LINKS * 3]
+
+
+cdef inline Tree tree(skeleton) except *:
+    """skeleton: parent, pos, axis, mass, com, inertia; whoever holds a tree keeps them alive."""
+    cdef const int[::1] parent = skeleton[0]
+    cdef const double[:, ::1] pos = skeleton[1], axis = skeleton[2], com = skeleton[4]
+    cdef const double[::1] mass = skeleton[3]
+    cdef const double[:, :, ::1] inertia = skeleton[5]
+    cdef Tree out
+    out.n = parent.shape[0]
+    if out.n > LINKS:
+        raise ValueError(f"at most {LINKS} links, got {out.n}")
+    out.parent, out.pos, out.axis = &parent[0], &pos[0, 0], &axis[0, 0]
+    out.mass, out.com, out.inertia = &mass[0], &com[0, 0], &inertia[0, 0, 0]
+    return out
 
 
 cdef inline void frames(const Tree* tree, const double* q, Pose* at) noexcept nogil:
@@ -265,3 +282,45 @@ cdef inline void com_jacobian(const Tree* tree, const Pose* at, double* c, doubl
         cross(at.z + 3 * i, r, t)
         for k in range(3):
             J[k * columns + 5 + i] = t[k]
+
+
+# M = L^T L with L lower triangular: leaves first, so that L has the zeros of M (Featherstone 2008, chapter 6.5).
+
+cdef inline int factor_mass(int n, double* M) noexcept nogil:
+    # In place. Returns whether M is positive definite.
+    cdef int i, j, k
+    cdef double x
+    for k in range(n - 1, -1, -1):
+        if not M[n * k + k] > 0.0:
+            return 0
+        x = sqrt(M[n * k + k])
+        M[n * k + k] = x
+        x = 1.0 / x
+        for i in range(k):
+            M[n * k + i] *= x
+        for i in range(k):
+            x = M[n * k + i]
+            if x != 0.0:
+                for j in range(i + 1):
+                    M[n * i + j] -= x * M[n * k + j]
+    return 1
+
+
+cdef inline void solve_transposed(int n, const double* L, double* x) noexcept nogil:
+    # L^T y = x, in place
+    cdef int i, k
+    for i in range(n - 1, -1, -1):
+        if x[i] != 0.0:
+            x[i] /= L[n * i + i]
+            for k in range(i):
+                x[k] -= L[n * i + k] * x[i]
+
+
+cdef inline void solve_mass(int n, const double* L, double* x) noexcept nogil:
+    # M y = x, in place
+    cdef int i, k
+    solve_transposed(n, L, x)
+    for i in range(n):
+        for k in range(i):
+            x[i] -= L[n * i + k] * x[k]
+        x[i] /= L[n * i + i]

@@ -1,5 +1,5 @@
 # Activation dynamics and rigid-tendon contraction of many muscles.
-from libc.math cimport exp, sin, sqrt
+from libc.math cimport exp, sqrt
 
 from _curves cimport force_length, force_velocity, passive_force
 
@@ -15,17 +15,16 @@ cdef inline void muscle_activation(
 
 cdef inline void muscle_contraction(
     int n, const double* L, const double* V, const double* F0, const double* lopt, const double* lts,
-    const double* penn, const double* onset, const double* one, const double* slack, const double* gain, double vmax,
+    const double* height, const double* onset, const double* one, const double* slack, const double* gain, double vmax,
     double* active, double* passive, double* lnorm
 ) noexcept nogil:
     cdef int i
-    cdef double height, along, fibre, cosine, velocity
+    cdef double along, fibre, cosine, velocity
     for i in range(n):
-        height = lopt[i] * sin(penn[i])
         along = L[i] - lts[i]
         if along < 0.05 * lopt[i]:
             along = 0.05 * lopt[i]
-        fibre = sqrt(along * along + height * height)
+        fibre = sqrt(along * along + height[i] * height[i])
         cosine = along / fibre
         lnorm[i] = fibre / lopt[i]
         velocity = V[i] * cosine / (lopt[i] * vmax)

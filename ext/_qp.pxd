@@ -3,7 +3,7 @@
 #     minimise  |K^T y + r|^2 / 2 + sum_j D_j y_j^2 / 2 + g . y
 #
 # over scalars y_j in low_j..high_j and, after them, forces (x, y, z) in the pyramids |x|, |z| <= mu y; the three D of a
-# force are equal and its g is zero. With t = K^T y + r the optimum is y(t) = the point of the bounds nearest to
+# force are equal. With t = K^T y + r the optimum is y(t) = the point of the bounds nearest to
 # -(g + K t) / D, so t is the root of
 #     F(t) = t - r - K^T y(t),
 # the gradient of a strongly convex, piecewise quadratic function: as many unknowns as the rank, whatever the number of
@@ -22,7 +22,7 @@ DEF VARIABLES = SCALARS + 3 * FORCES
 DEF FULL_STEPS = 12
 DEF MOST = 100
 DEF BISECTIONS = 40
-DEF REFINEMENTS = 2
+DEF REFINEMENTS = 1
 DEF STAGES = 6
 DEF EASE = 10.0
 DEF SLACK = 1e-10           # a bound that is met this well is kept: rounding must not make the set flicker
@@ -62,6 +62,7 @@ cdef inline int cholesky(int n, int row, double* S) noexcept nogil:
     # In place, lower triangle. Returns whether S is positive definite.
     cdef int i, j, k
     cdef double x
+    cdef double column[ROW]
     for j in range(n):
         if not S[row * j + j] > 0.0:
             return 0
@@ -70,10 +71,12 @@ cdef inline int cholesky(int n, int row, double* S) noexcept nogil:
         x = 1.0 / x
         for i in range(j + 1, n):
             S[row * i + j] *= x
+            column[i] = S[row * i + j]
         for i in range(j + 1, n):
-            x = S[row * i + j]
-            for k in range(j + 1, i + 1):
-                S[row * i + k] -= x * S[row * k + j]
+            x = column[i]
+            if x != 0.0:
+                for k in range(j + 1, i + 1):
+                    S[row * i + k] -= x * column[k]
     return 1
 
 
@@ -118,7 +121,7 @@ cdef inline int _force(double mu, const double* u, double slack, int before, dou
     # The point of the pyramid nearest to u, into f, and its set, which with some slack changes only where it must.
     cdef int found = 0, signs
     cdef double x = u[0], y = u[1], z = u[2], ax = fabs(u[0]), az = fabs(u[2]), height
-    cdef double room = slack * (1.0 + fabs(y))
+    cdef double room = slack * (1.0 + 1e-5 * fabs(y))  # y is large where a force is pressed against its pyramid
     signs = (X_MINUS if x < 0.0 else 0) | (Z_MINUS if z < 0.0 else 0)
     if ax > mu * y + (-room if before & X else room):
         found |= X
@@ -207,6 +210,8 @@ cdef inline int _newton(Problem* p, double* t, double* y) noexcept nogil:
         a = p.Q + ROW * j
         for i in range(RANK):
             x0, x1, x2, x3 = a[i], a[ROW + i], a[2 * ROW + i], a[3 * ROW + i]
+            if x0 == 0.0 and x1 == 0.0 and x2 == 0.0 and x3 == 0.0:  # a force has no lever on the other leg
+                continue
             b = p.factor + ROW * i
             for k in range(i + 1):
                 b[k] += x0 * a[k] + x1 * a[ROW + k] + x2 * a[2 * ROW + k] + x3 * a[3 * ROW + k]
@@ -230,9 +235,9 @@ cdef inline int _newton(Problem* p, double* t, double* y) noexcept nogil:
             if m < p.scalars:
                 left[j] = p.direction[3 * j] * (p.D[m] * y[m] + p.g[m])
             else:
-                left[j] = p.D[m] * (
-                    p.direction[3 * j] * y[m] + p.direction[3 * j + 1] * y[m + 1] + p.direction[3 * j + 2] * y[m + 2]
-                )
+                left[j] = 0.0
+                for i in range(3):
+                    left[j] += p.direction[3 * j + i] * (p.D[m] * y[m + i] + p.g[m + i])
             left[j] += _dot(p.Q + ROW * j, t)
             for k in range(ROW):
                 rest[k] -= left[j] * p.Q[ROW * j + k]
@@ -260,7 +265,7 @@ cdef inline void _project(Problem* p, const double* t, double* y) noexcept nogil
     for c in range(p.forces):
         j = p.scalars + 3 * c
         for i in range(3):
-            u[i] = -_dot(p.K + ROW * (j + i), t) / p.D[j]
+            u[i] = -(p.g[j + i] + _dot(p.K + ROW * (j + i), t)) / p.D[j]
         p.force_set[c] = _force(p.mu, u, 0.0, p.force_set[c], y + j)
 
 
@@ -292,7 +297,7 @@ cdef inline void _pressed(const Problem* p, int j, int held, const double* t, do
     cdef double sx = 0.0, sz = 0.0, along
     cdef int i
     for i in range(3):
-        g[i] = -_dot(p.K + ROW * (j + i), t) / p.D[j] - u[i]
+        g[i] = -(p.g[j + i] + _dot(p.K + ROW * (j + i), t)) / p.D[j] - u[i]
     if held != APEX:
         if held & X:
             sx = -p.mu if held & X_MINUS else p.mu

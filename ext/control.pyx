@@ -9,9 +9,12 @@ from libc.math cimport asin, atan2, cos, exp, sin, sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from _kinematics cimport Pose, Tree, com_jacobian, mass_bias, motion, point_jacobian
+from _kinematics cimport (
+    Pose, Tree, com_jacobian, factor_mass, mass_bias, motion, point_jacobian, solve_mass, tree
+)
+from _legs cimport Legs, leg_forces, leg_torque, legs
 from _math cimport dot
-from _qp cimport Problem, cholesky, cholesky_solve, minimise
+from _qp cimport Problem, cholesky, minimise
 
 DEF NV = 27
 DEF HINGES = 21
@@ -34,7 +37,9 @@ cdef struct Tick:
     double H[NV * ROW]
     double g[NV]
     double W[NV * ROW]          # M^-1 L
+    double still[HINGES]        # hinge torques without activation
     double free[NV]             # generalised force without y
+    double dL[2 * MUSCLES * CROSSED]
     double J[SPHERES * 3 * NV]
     double y[VARIABLES]
     int touching[SPHERES]
@@ -53,17 +58,17 @@ cdef struct Wanted:
 cdef class Programme:
     """The programme of one simulation.
 
-    skeleton: parent, pos, axis, mass, com, inertia; spheres: link, centre, radius, whether it stands (int); tracking
-    (27,) and effort (2 m,): weights of tracked accelerations and of activations; settings: numbers by name, see
-    `simlab.control.WholeBody`. After `excite`: acceleration (27,), lumbar [Nm] (3,), contact [N] (k, 3) hold the rest
-    of the answer.
+    skeleton, spheres, paths, muscles, tissue: as `simlab.kernels.stepper` takes them; stands (k,): whether a sphere's
+    foot does; tracking (27,) and effort (2 m,): weights of tracked accelerations and of activations; settings: numbers
+    by name, see `simlab.control.settings`. `excite` writes the muscles' active and passive force [N] (2 m,) and the rest
+    of the answer: acceleration (27,), lumbar [Nm] (3,), contact [N] (k, 3).
     """
 
     cdef Tree tree
-    cdef const int[::1] parent, link, stands
-    cdef const double[:, ::1] pos, axis, com, centre
-    cdef const double[:, :, ::1] inertia
-    cdef const double[::1] mass, radius, tracking, effort
+    cdef Legs legs
+    cdef const int[::1] link, stands
+    cdef const double[:, ::1] centre
+    cdef const double[::1] radius, tracking, effort
     cdef double com_weight[3]
     cdef double com_stiffness[3]
     cdef double com_damping[3]
@@ -72,7 +77,9 @@ cdef class Programme:
     cdef double contact_weight, contact_damping, contact_height, counter_lean, stiffness, damping, friction
     cdef double period, tau_act, tau_deact, min_activation, max_change, lumbar_limit
     cdef Tick* tick
-    cdef readonly object acceleration, lumbar, contact
+    cdef double[::1] active, passive, acceleration, lumbar
+    cdef double[:, ::1] contact
+    cdef object kept
 
     def __cinit__(self):
         self.tick = <Tick*>malloc(sizeof(Tick))
@@ -83,15 +90,18 @@ cdef class Programme:
     def __dealloc__(self):
         free(self.tick)
 
-    def __init__(self, skeleton, spheres, tracking, effort, acceleration, lumbar, contact, settings):
-        self.parent, self.pos, self.axis, self.mass, self.com, self.inertia = skeleton
-        self.link, self.centre, self.radius, self.stands = spheres
-        self.tracking, self.effort = tracking, effort
-        if self.parent.shape[0] + 5 != NV or self.link.shape[0] > SPHERES or self.effort.shape[0] > 2 * MUSCLES:
+    def __init__(
+        self, skeleton, spheres, stands, paths, muscles, tissue, tracking, effort, active, passive, acceleration, lumbar,
+        contact, settings,
+    ):
+        self.kept = skeleton, paths, muscles, tissue
+        self.tree = tree(skeleton)
+        self.legs = legs(paths, muscles, tissue, settings["vmax"], settings["lumbar_damping"])
+        self.link, self.centre, self.radius = spheres
+        self.stands, self.tracking, self.effort = stands, tracking, effort
+        self.active, self.passive = active, passive
+        if self.tree.n + 5 != NV or self.link.shape[0] > SPHERES or self.effort.shape[0] != 2 * self.legs.m:
             raise ValueError("a body of another size than the programme was made for")
-        self.tree.n = self.parent.shape[0]
-        self.tree.parent, self.tree.pos, self.tree.axis = &self.parent[0], &self.pos[0, 0], &self.axis[0, 0]
-        self.tree.mass, self.tree.com, self.tree.inertia = &self.mass[0], &self.com[0, 0], &self.inertia[0, 0, 0]
         self.com_weight, self.com_stiffness = settings["com_weight"], settings["com_stiffness"]
         self.com_damping, self.pelvis_weight = settings["com_damping"], settings["pelvis_weight"]
         self.gravity = settings["gravity"]
@@ -106,19 +116,15 @@ cdef class Programme:
     def excite(
         self, const double[::1] q, const double[::1] v, const double[::1] values, const double[::1] rates,
         const double[::1] accelerations, const double[::1] com, const double[::1] com_rates,
-        const double[::1] com_accelerations, const double[::1] drive, const double[::1] active,
-        const double[:, :, ::1] dL, const double[::1] still, bint hurried, double[::1] activation,
-        double[::1] command, double[::1] excitation,
+        const double[::1] com_accelerations, const double[:, ::1] drive, bint hurried, double[:, ::1] activation,
+        double[:, ::1] command, double[:, ::1] excitation,
     ):
-        """Write the excitations (2 m,) to hold until the next tick and the activations `command` that they aim at.
+        """Write the excitations (2, m) to hold until the next tick and the activations `command` that they aim at.
 
-        q, v: the state; values .. com_accelerations: the plan's row of this tick; drive (2 m,); active [N] (2 m,), dL
-        [m/rad] (2, m, 8): of `Muscles`; still [Nm] (21,): hinge torques without activation. hurried: free of the rate
-        limit, and the activation takes the command at once. Returns the solver's iterations, -1 if it failed: the
+        q, v: the state; values .. com_accelerations: the plan's row of this tick; drive (2, m). hurried: free of the
+        rate limit, and the activation takes the command at once. Returns the solver's iterations, -1 if it failed: the
         command is then the drive, as far as it can be reached.
         """
-        cdef double[::1] acceleration = self.acceleration, lumbar = self.lumbar
-        cdef double[:, ::1] contact = self.contact
         cdef Wanted wanted
         cdef int found
         wanted.values, wanted.rates, wanted.accelerations = &values[0], &rates[0], &accelerations[0]
@@ -127,16 +133,18 @@ cdef class Programme:
         with nogil:
             motion(&self.tree, &q[0], &v[0], &self.tick.at)
             mass_bias(&self.tree, &self.tick.at, self.gravity, self.tick.M, self.tick.h)
+            leg_forces(&self.legs, &q[0], &v[0], &self.active[0], &self.passive[0], self.tick.dL)
+            leg_torque(&self.legs, &q[0], &v[0], &self.passive[0], self.tick.dL, self.tick.still)
             self._track(&q[0], &v[0], &wanted)
             self._balance(&v[0], &wanted)
             self._stand(&v[0])
-            found = self._reduce(&active[0], &dL[0, 0, 0], &still[0])
-            self._reach(&activation[0], &drive[0], hurried)
+            found = self._reduce()
+            self._reach(&activation[0, 0], &drive[0, 0], hurried)
             if found == 0:
                 found = minimise(&self.tick.problem, self.tick.y)
-            self._command(found, &drive[0], hurried, &activation[0], &command[0], &excitation[0])
+            self._command(found, &drive[0, 0], hurried, &activation[0, 0], &command[0, 0], &excitation[0, 0])
             if found >= 0:
-                self._rest(&active[0], &dL[0, 0, 0], &acceleration[0], &lumbar[0], &contact[0, 0])
+                self._rest()
         return found
 
     # --- the cost of the accelerations: H, g ---
@@ -246,36 +254,40 @@ cdef class Programme:
 
     # --- accelerations eliminated ---
 
-    cdef int _reduce(self, const double* active, const double* dL, const double* still) noexcept nogil:
+    cdef int _reduce(self) noexcept nogil:
         # K, r and D. Returns 0, or -1 if H or M is not positive definite.
         cdef Tick* t = self.tick
         cdef Problem* p = &t.problem
         cdef double c[NV]
         cdef double x
         cdef int n = self.effort.shape[0], m = n // 2, i, j, k, s, leg, row, forces = 0
-        if not cholesky(NV, ROW, t.H) or not cholesky(NV, NV, t.M):
+        if not cholesky(NV, ROW, t.H) or not factor_mass(NV, t.M):
             return -1
         for i in range(NV):
             for k in range(ROW):
                 t.W[ROW * i + k] = t.H[ROW * i + k] if k <= i else 0.0
-        for i in range(NV):  # L^-1 of M, all columns of L at once
-            for j in range(i):
-                for k in range(ROW):
-                    t.W[ROW * i + k] -= t.M[NV * i + j] * t.W[ROW * j + k]
-            x = 1.0 / t.M[NV * i + i]
-            for k in range(ROW):
-                t.W[ROW * i + k] *= x
-        for i in range(NV - 1, -1, -1):
+        for i in range(NV - 1, -1, -1):  # M^-1 of all columns of L at once
             x = 1.0 / t.M[NV * i + i]
             for k in range(ROW):
                 t.W[ROW * i + k] *= x
             for j in range(i):
-                for k in range(ROW):
-                    t.W[ROW * j + k] -= t.M[NV * i + j] * t.W[ROW * i + k]
+                x = t.M[NV * i + j]
+                if x != 0.0:
+                    for k in range(ROW):
+                        t.W[ROW * j + k] -= x * t.W[ROW * i + k]
         for i in range(NV):
-            t.free[i] = (still[i - 6] if i >= 6 else 0.0) - t.h[i]
+            for j in range(i):
+                x = t.M[NV * i + j]
+                if x != 0.0:
+                    for k in range(ROW):
+                        t.W[ROW * i + k] -= x * t.W[ROW * j + k]
+            x = 1.0 / t.M[NV * i + i]
+            for k in range(ROW):
+                t.W[ROW * i + k] *= x
+        for i in range(NV):
+            t.free[i] = (t.still[i - 6] if i >= 6 else 0.0) - t.h[i]
             c[i] = t.free[i]
-        cholesky_solve(NV, NV, t.M, c)
+        solve_mass(NV, t.M, c)
         for i in range(NV):  # L^-1 g
             x = t.g[i]
             for k in range(i):
@@ -291,7 +303,7 @@ cdef class Programme:
         for leg in range(2):
             for j in range(m * leg, m * (leg + 1)):
                 for i in range(CROSSED):
-                    x = -dL[CROSSED * j + i] * active[j]
+                    x = -t.dL[CROSSED * j + i] * self.active[j]
                     if x != 0.0:
                         _add(x, t.W + ROW * (9 + LEG * leg + i), p.K + ROW * j)
         for j in range(n):
@@ -355,29 +367,30 @@ cdef class Programme:
             a = activation[j]
             excitation[j] = min(max(a + (wanted - a) / self._fraction(a, wanted > a), self.min_activation), 1.0)
 
-    cdef void _rest(
-        self, const double* active, const double* dL, double* acceleration, double* lumbar, double* contact
-    ) noexcept nogil:
+    cdef void _rest(self) noexcept nogil:
         # Lumbar torques, contact forces and accelerations of the optimum.
         cdef Tick* t = self.tick
+        cdef double* acceleration = &self.acceleration[0]
+        cdef double force
         cdef int n = self.effort.shape[0], m = n // 2, i, j, k, s, c = 0
         for k in range(3):
-            lumbar[k] = SCALE * t.y[n + k]
+            self.lumbar[k] = SCALE * t.y[n + k]
         for i in range(NV):
             acceleration[i] = t.free[i]
         for k in range(3):
-            acceleration[6 + k] += lumbar[k]
+            acceleration[6 + k] += self.lumbar[k]
         for j in range(n):
             for i in range(CROSSED):
-                acceleration[9 + LEG * (j // m) + i] -= dL[CROSSED * j + i] * active[j] * t.y[j]
+                acceleration[9 + LEG * (j // m) + i] -= t.dL[CROSSED * j + i] * self.active[j] * t.y[j]
         for s in range(self.link.shape[0]):
             for k in range(3):
-                contact[3 * s + k] = SCALE * t.y[n + 3 + 3 * c + k] if t.touching[s] else 0.0
+                force = SCALE * t.y[n + 3 + 3 * c + k] if t.touching[s] else 0.0
+                self.contact[s, k] = force
                 for i in range(NV):
-                    acceleration[i] += t.J[3 * NV * s + NV * k + i] * contact[3 * s + k]
+                    acceleration[i] += t.J[3 * NV * s + NV * k + i] * force
             t.held[s] = t.problem.force_set[c] if t.touching[s] else 0
             c += t.touching[s]
-        cholesky_solve(NV, NV, t.M, acceleration)
+        solve_mass(NV, t.M, acceleration)
 
 
 cdef inline void _add(double factor, const double* row, double* total) noexcept nogil:

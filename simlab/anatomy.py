@@ -69,6 +69,10 @@ class Skeleton:
     inertia: Array
     pelvis_origin: Array
 
+    def arguments(self) -> tuple[NDArray[np.int32], Array, Array, Array, Array, Array]:
+        """In the order of the kernels."""
+        return self.parent, self.pos, self.axis, self.mass, self.com, self.inertia
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Muscles:

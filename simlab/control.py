@@ -21,9 +21,9 @@ import numpy as np
 
 from simlab.errors import InputError
 from simlab.kernels import control
-from simlab.model import GRAVITY, Model
+from simlab.model import GRAVITY, MAX_VELOCITY, Model
 from simlab.motion import COORDINATES, LEG_COORDINATES, Array
-from simlab.muscles import ACTIVATION_S, DEACTIVATION_S, Muscles
+from simlab.muscles import ACTIVATION_S, DEACTIVATION_S, LUMBAR_DAMPING
 from simlab.tasks._plan import Plan, Weights
 from simlab.world import FRICTION, State
 
@@ -82,41 +82,33 @@ def standing_drive(names: tuple[str, ...]) -> Array:
 class WholeBody:
     """The programme of one simulation. `drive` (ticks, 2, m) is what activations are pulled towards.
 
-    After `excite`: command (2, m): the activations aimed at; lumbar [Nm] (3,), acceleration (27,), contact [N] (k, 3):
-    the rest of the optimum; muscles: lengths and forces at that state; failures: ticks without an optimum.
+    After `excite`: command (2, m): the activations aimed at; active, passive [N] (2, m): muscle force at full
+    activation and without any; lumbar [Nm] (3,), acceleration (27,), contact [N] (k, 3): the rest of the optimum;
+    failures: ticks without an optimum.
     """
 
     def __init__(self, model: Model, plan: Plan, weights: Weights, drive: Array) -> None:
         self.plan, self.drive = plan, drive
-        self.muscles = Muscles(model)
         self.failures = 0
-        self.lumbar, self.acceleration, self.contact = np.zeros(3), np.zeros(27), np.zeros((len(model.spheres.link), 3))
-        self.command = np.zeros(drive[0].shape)
-        self._silence = np.zeros(drive[0].shape)
-        s, spheres = model.skeleton, model.spheres
+        s, m, spheres = model.skeleton, model.muscles, model.spheres
+        self.lumbar, self.acceleration, self.contact = np.zeros(3), np.zeros(27), np.zeros((len(spheres.link), 3))
+        self.active, self.passive, self.command = (np.zeros(m.F0.shape) for _ in range(3))
         self._programme = control.Programme(
-            (s.parent, s.pos, s.axis, s.mass, s.com, s.inertia),
-            (spheres.link, spheres.centre, spheres.radius, np.isin(spheres.foot, plan.feet).astype(np.int32)),
-            tracking(plan, weights),
-            effort(model, weights),
-            self.acceleration,
-            self.lumbar,
-            self.contact,
-            settings(plan, weights),
-        )
+            s.arguments(), spheres.arguments(), np.isin(spheres.foot, plan.feet).astype(np.int32), m.paths.arguments(),
+            m.arguments(), model.passive, tracking(plan, weights), effort(model, weights), self.active.ravel(),
+            self.passive.ravel(), self.acceleration, self.lumbar, self.contact, settings(plan, weights),
+        )  # fmt: skip
 
     def excite(self, tick: int, state: State, activation: Array, hurried: bool = False) -> Array:
         """Excitations (2, m) to hold until the next tick, from the state and the activations (2, m) at this one.
 
         hurried: the first solve of a simulation, free of the rate limit: the activations take the optimum at once.
         """
-        plan, body, excitation = self.plan, self.muscles, np.empty_like(activation)
-        body.update(state.q, state.v)
-        still = body.torque(self._silence, state.v)
+        plan, excitation = self.plan, np.empty_like(activation)
         found = self._programme.excite(
             state.q, state.v, plan.values[tick], plan.rates[tick], plan.accelerations[tick], plan.com[tick],
-            plan.com_rates[tick], plan.com_accelerations[tick], self.drive[tick].ravel(),
-            body.active.ravel(), -body.arm, still, hurried, activation.ravel(), self.command.ravel(), excitation.ravel(),
+            plan.com_rates[tick], plan.com_accelerations[tick], self.drive[tick], hurried, activation, self.command,
+            excitation,
         )  # fmt: skip
         self.failures += found < 0
         return excitation
@@ -164,4 +156,6 @@ def settings(plan: Plan, weights: Weights) -> dict[str, float | tuple[float, ...
         "tau_act": ACTIVATION_S,
         "tau_deact": DEACTIVATION_S,
         "gravity": (0.0, -GRAVITY, 0.0),
+        "vmax": MAX_VELOCITY,
+        "lumbar_damping": LUMBAR_DAMPING,
     }

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-KERNELS = ("kinematics", "path", "muscle", "passive", "control", "stepper")
+KERNELS = ("kinematics", "path", "muscle", "passive", "contact", "control", "stepper")
 COMPILER = "sudo apt-get install gcc libc6-dev python3.11-dev"
 GL_LIBRARIES = "sudo apt-get install libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri"
 

@@ -29,8 +29,8 @@ MAX_VELOCITY = 10.0
 class MuscleSet:
     """The muscles of both legs. Arrays of shape (2, m) are right then left; the length polynomials serve both.
 
-    F0 [N], lopt, lts [m], penn [rad]; onset, one: strains of zero and of one passive force; slack, gain: scale of the
-    passive slack length and of the passive force (a tight muscle).
+    F0 [N], lopt, lts [m], penn [rad]; height [m]: of the fibre across the tendon; onset, one: strains of zero and of
+    one passive force; slack, gain: scale of the passive slack length and of the passive force (a tight muscle).
     """
 
     names: tuple[str, ...]
@@ -38,11 +38,16 @@ class MuscleSet:
     lopt: Array
     lts: Array
     penn: Array
+    height: Array
     onset: Array
     one: Array
     slack: Array
     gain: Array
     paths: Paths
+
+    def arguments(self) -> tuple[Array, ...]:
+        """F0 to gain in the order of the kernels."""
+        return self.F0, self.lopt, self.lts, self.height, self.onset, self.one, self.slack, self.gain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,10 @@ class Spheres:
     centre: Array
     radius: Array
     foot: np.ndarray
+
+    def arguments(self) -> tuple[np.ndarray, Array, Array]:
+        """In the order of the kernels."""
+        return self.link, self.centre, self.radius
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +163,7 @@ def _muscles(subject: Subject) -> MuscleSet:
         lopt=_both(table.lopt * size),
         lts=_both(table.lts * size),
         penn=_both(table.penn),
+        height=_both(table.lopt * size * np.sin(table.penn)),
         onset=_both(table.onset),
         one=_both(table.one),
         slack=_both(1.0 - TIGHT_SLACK * tight),

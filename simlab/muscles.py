@@ -37,7 +37,7 @@ class Muscles:
         path.lengths(angles, *s.paths.arguments(), self.length, self._dL)
         path.rates(self._dL, rates, self._rate)
         muscle.contraction(
-            self.length.ravel(), self._rate.ravel(), s.F0.ravel(), s.lopt.ravel(), s.lts.ravel(), s.penn.ravel(),
+            self.length.ravel(), self._rate.ravel(), s.F0.ravel(), s.lopt.ravel(), s.lts.ravel(), s.height.ravel(),
             s.onset.ravel(), s.one.ravel(), s.slack.ravel(), s.gain.ravel(), MAX_VELOCITY,
             self.active.ravel(), self.passive.ravel(), self.fibre.ravel(),
         )  # fmt: skip

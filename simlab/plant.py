@@ -1,7 +1,8 @@
 """The body that the controller drives: muscles, tissue and world, advanced from tick to tick.
 
 Two paths give the same bits. The compiled one (ext/stepper.pyx) makes the steps of a tick in one call, through
-pybullet's exported C interface; the Python one reads as the physics and runs everywhere.
+pybullet's exported C interface; the Python one reads as the physics and runs everywhere. A third leaves contact to
+Bullet, to compare with.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from simlab.kernels import muscle
-from simlab.model import MAX_VELOCITY, Model
+from simlab.kernels import contact, muscle
+from simlab.model import GRAVITY, MAX_VELOCITY
 from simlab.motion import Array
 from simlab.muscles import ACTIVATION_S, DEACTIVATION_S, LUMBAR_DAMPING, Muscles
-from simlab.world import State, World
+from simlab.world import ERP, FRICTION, State, World
 
-Path = Literal["compiled", "python"]
+Path = Literal["compiled", "python", "bullet"]
 
 
 class Plant(Protocol):
-    """Muscles, tissue and world of one simulation."""
+    """Muscles, tissue, ground and world of one simulation; failures: steps without an exact ground reaction."""
+
+    failures: int
 
     def state(self) -> State:
         """Where the body is and how fast it moves."""
@@ -39,6 +42,8 @@ def plant(world: World, path: Path | None = None) -> Plant:
 
     Errors: RuntimeError if the compiled path is asked for and cannot be had.
     """
+    if path == "bullet":
+        return Bullet(world)
     if path == "python":
         return Python(world)
     try:
@@ -60,22 +65,49 @@ class Python:
     """The reference: one named call a line."""
 
     def __init__(self, world: World) -> None:
-        self._world, self._muscles = world, Muscles(world.model)
+        self._world, self._muscles, self._ground = world, Muscles(world.model), _ground(world)
+        self.failures = 0
 
     def state(self) -> State:
         return self._world.state()
 
     def advance(self, steps: int, activation: Array, excitation: Array, lumbar: Array) -> Array:
-        world, body, ground = self._world, self._muscles, np.zeros((2, 3))
+        world, body, mean = self._world, self._muscles, np.zeros((2, 3))
         for _ in range(steps):
             s = world.state()
             muscle.activation(activation.ravel(), excitation.ravel(), world.dt, ACTIVATION_S, DEACTIVATION_S)
             body.update(s.q, s.v)
             torque = body.torque(activation, s.v)
             torque[:3] += lumbar
+            reaction = self._stand(s, torque)
             world.step(torque)
-            ground += world.ground_reaction() / steps
-        return ground
+            mean += reaction / steps
+        return mean
+
+    def _stand(self, s: State, torque: Array) -> Array:
+        """Push the feet with the ground reaction of the step to come, and return it for each foot [N] (2, 3)."""
+        spheres = self._world.model.spheres
+        point, force, on_foot = np.empty_like(spheres.centre), np.empty_like(spheres.centre), np.zeros((2, 3))
+        self.failures += self._ground.forces(s.q, s.v, torque, point, force) < 0
+        for k, link in enumerate(spheres.link):
+            on_foot[spheres.foot[k]] += force[k]
+            if force[k, 1] != 0.0:
+                self._world.push(link, point[k], force[k])
+        return on_foot
+
+
+class Bullet(Python):
+    """For comparison: contact found and solved by Bullet, in a world that has its ground."""
+
+    def advance(self, steps: int, activation: Array, excitation: Array, lumbar: Array) -> Array:
+        mean = np.zeros((2, 3))
+        for _ in range(steps):
+            super().advance(1, activation, excitation, lumbar)
+            mean += self._world.ground_reaction() / steps
+        return mean
+
+    def _stand(self, s: State, torque: Array) -> Array:
+        return np.zeros((2, 3))
 
 
 class Compiled:
@@ -83,6 +115,7 @@ class Compiled:
 
     def __init__(self, world: World) -> None:
         self._stepper = _stepper(world)
+        self.failures = 0
 
     def state(self) -> State:
         q, v = np.empty(28), np.empty(27)
@@ -90,24 +123,31 @@ class Compiled:
         return State(q, v)
 
     def advance(self, steps: int, activation: Array, excitation: Array, lumbar: Array) -> Array:
-        ground = np.empty((2, 3))
-        self._stepper.advance(steps, activation, excitation, lumbar, ground)
-        return ground
+        reaction = np.empty((2, 3))
+        self.failures += self._stepper.advance(steps, activation, excitation, lumbar, reaction)
+        return reaction
+
+
+def _ground(world: World) -> contact.Contact:
+    s, spheres = world.model.skeleton, world.model.spheres
+    return contact.Contact(s.arguments(), spheres.arguments(), FRICTION, ERP, world.dt, (0.0, -GRAVITY, 0.0))
 
 
 def _stepper(world: World) -> Any:
     from simlab.kernels import stepper
 
-    library = world.plug(stepper.__file__)
-    if not library:
+    client, library = world.plug(stepper)
+    if not client:
         raise RuntimeError("this build of pybullet refuses the plugin")
     missing = stepper.link(library)
     if missing:
         raise RuntimeError(f"{library} does not export {', '.join(missing)}")
-    model: Model = world.model
-    s, n = model.muscles, world.numbers
+    model, n = world.model, world.numbers
     return stepper.Stepper(
-        n.body, n.ground, n.hinges, n.angles, n.feet, s.paths.arguments(),
-        (s.F0, s.lopt, s.lts, s.penn, s.onset, s.one, s.slack, s.gain), model.passive,
-        world.dt, MAX_VELOCITY, ACTIVATION_S, DEACTIVATION_S, LUMBAR_DAMPING,
+        client, n.body, n.hinges, n.angles, n.links, model.muscles.paths.arguments(), model.muscles.arguments(),
+        model.passive, model.skeleton.arguments(), model.spheres.arguments(), model.spheres.foot,
+        {
+            "dt": world.dt, "vmax": MAX_VELOCITY, "tau_act": ACTIVATION_S, "tau_deact": DEACTIVATION_S,
+            "lumbar_damping": LUMBAR_DAMPING, "friction": FRICTION, "erp": ERP, "gravity": (0.0, -GRAVITY, 0.0),
+        },
     )  # fmt: skip

@@ -164,7 +164,7 @@ def loop(
     steps = max(1, round(plan.period / dt))
     lowest = FALLEN * plan.values[:, 4].min()
     log = _Log()
-    with World(model, plan.period / steps) as world:
+    with World(model, plan.period / steps, ground=path == "bullet") as world:
         world.reset(_planted(model, state(model, plan.values[0])))
         body = plant(world, path)
         activation = drive[0].copy()
@@ -176,14 +176,14 @@ def loop(
                 break
             excitation = brain.excite(tick, now, activation, hurried=tick == 0)
             felt = activation.copy()
-            force = brain.muscles.active * felt + brain.muscles.passive
+            force = brain.active * felt + brain.passive
             ground = body.advance(steps, activation, excitation, brain.lumbar)
             log.add(plan.time[tick], now.q, now.v, felt, force, brain.command, brain.lumbar, ground)
             if tick % 10 == 0:
                 tell((tick + 1) / len(plan.time))
     tell(1.0)
     columns = log.columns()
-    return Run(**columns, failures=brain.failures, message=message or _rose(model, columns["q"], plan))
+    return Run(**columns, failures=brain.failures + body.failures, message=message or _rose(model, columns["q"], plan))
 
 
 def _planted(model: Model, q: Array) -> Array:

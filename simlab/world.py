@@ -1,16 +1,22 @@
-"""The world: the model as a pybullet multibody on flat ground. The only module that knows pybullet."""
+"""The world: the model as a pybullet multibody. The only module that knows pybullet.
+
+Its contact with the ground is computed in ext/_contact.pxd and applied as forces on the feet. Bullet's own contact, the
+same law solved by iteration, is there to compare with (`ground=True`).
+"""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
+import math
 import os
 import sys
 import tempfile
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +34,30 @@ ERP = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """What Bullet calls the parts of a world: body and ground; hinges, angles (21,): where a hinge's torque and angle
-    are in its arrays; feet (links,): 0 right, 1 left, by link."""
+    """What Bullet calls the parts of a world: body; hinges, angles (21,): where a hinge's torque and angle are in its
+    arrays; links (22,): its number of each link of the model."""
 
     body: int
-    ground: int
     hinges: NDArray[np.int32]
     angles: NDArray[np.int32]
-    feet: NDArray[np.int32]
+    links: NDArray[np.int32]
+
+
+class _Server:
+    """A physics server; client: the address of the plugin's client, None before it is asked for."""
+
+    def __init__(self) -> None:
+        with _quiet():
+            import pybullet
+            from pybullet_utils.bullet_client import BulletClient
+
+            self.p = BulletClient(pybullet.DIRECT)
+        self.client: int | None = None
+
+
+_free: list[_Server] = []
+"""Servers that no world uses: making one takes longer than a hundred steps."""
+atexit.register(_free.clear)  # while pybullet is still there to say goodbye to
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +70,16 @@ class State:
 
 
 class World:
-    """A model on the ground in a physics server of its own; close it, or use it as a context manager.
+    """A model in a physics server of its own; close it, or use it as a context manager.
 
-    dt: physics step [s]. Contact is Bullet's rigid default: softer contact gives another knee.
+    dt: physics step [s]; ground: let Bullet find the contact, for comparison. It is Bullet's rigid default: softer
+    contact gives another knee.
     """
 
-    def __init__(self, model: Model, dt: float = 1e-3, friction: float = FRICTION) -> None:
-        with _quiet():
-            import pybullet
-            from pybullet_utils.bullet_client import BulletClient
-
-            self._p = p = BulletClient(pybullet.DIRECT)
+    def __init__(self, model: Model, dt: float = 1e-3, ground: bool = False, friction: float = FRICTION) -> None:
+        self._server, self._closed = _free.pop() if _free else _Server(), False
+        self._p = p = self._server.p
+        p.resetSimulation()
         self.model = model
         self.dt = dt
         p.setGravity(0, -GRAVITY, 0)
@@ -74,9 +95,11 @@ class World:
             allowedCcdPenetration=0.0,
             deterministicOverlappingPairs=1,
         )
-        slab = p.createCollisionShape(p.GEOM_BOX, halfExtents=[3, 0.5, 3])
-        self._ground = p.createMultiBody(0, slab, basePosition=[0, -0.5, 0])
-        p.changeDynamics(self._ground, -1, lateralFriction=friction, restitution=0)
+        self.grounded = ground
+        if ground:
+            slab = p.createCollisionShape(p.GEOM_BOX, halfExtents=[3, 0.5, 3])
+            self._ground = p.createMultiBody(0, slab, basePosition=[0, -0.5, 0])
+            p.changeDynamics(self._ground, -1, lateralFriction=friction, restitution=0)
         self._body = self._load()
         joints = [p.getJointInfo(self._body, j) for j in range(p.getNumJoints(self._body))]
         links = {joint[12].decode(): j for j, joint in enumerate(joints)}
@@ -85,10 +108,9 @@ class World:
         self._foot = {j: 0 if name.endswith("_r") else 1 for name, j in links.items() if name[-2:] in ("_r", "_l")}
         self.numbers = Numbers(
             body=self._body,
-            ground=self._ground,
             hinges=np.array([joints[j][4] for j in self._joints], dtype=np.int32),
             angles=np.array([joints[j][3] for j in self._joints], dtype=np.int32),
-            feet=np.array([self._foot.get(j, 0) for j in range(len(joints))], dtype=np.int32),
+            links=np.array([-1, *self._joints], dtype=np.int32),
         )
         # The default velocity motors would hold every joint with a force of their own.
         p.setJointMotorControlArray(self._body, self._joints, p.VELOCITY_CONTROL, forces=[0.0] * len(self._joints))
@@ -97,7 +119,7 @@ class World:
         p = self._p
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.urdf"
-            path.write_text(urdf(self.model), encoding="utf-8")
+            path.write_text(urdf(self.model, spheres=self.grounded), encoding="utf-8")
             # Without the flag Bullet invents inertias from the collision shapes: wrong by a factor of 100.
             body = p.loadURDF(str(path), flags=p.URDF_USE_INERTIA_FROM_FILE)
         for j in range(-1, p.getNumJoints(body)):
@@ -137,33 +159,43 @@ class World:
         v = np.array([*linear, *angular, *(j[1] for j in joints)])
         return State(q, v)
 
-    def step(self, torque: Array) -> None:
-        """Advance by dt under the hinge torques (21,) [Nm].
+    def push(self, link: int, point: Array, force: Array) -> None:
+        """A force [N] (3,) on a link at a point [m] (3,), both in world axes, for the next step.
 
-        Joint torques are the only actuation: Bullet's external torques have had inverted frames (bullet3 issue 1949).
+        Never a torque: Bullet's external torques have had inverted frames (bullet3 issue 1949).
         """
+        p = self._p
+        p.applyExternalForce(self._body, int(self.numbers.links[link]), list(force), list(point), p.WORLD_FRAME)
+
+    def step(self, torque: Array) -> None:
+        """Advance by dt under the hinge torques (21,) [Nm]."""
         p = self._p
         p.setJointMotorControlArray(self._body, self._joints, p.TORQUE_CONTROL, forces=torque)
         p.stepSimulation()
 
     def ground_reaction(self) -> Array:
-        """Force of the ground on the right and the left foot in the last step [N], shape (2, 3)."""
+        """Force of Bullet's own ground on the right and the left foot in the last step [N], shape (2, 3)."""
         force = np.zeros((2, 3))
         for c in self._p.getContactPoints(self._body, self._ground):
             force[self._foot[c[3]]] += np.multiply(c[9], c[7]) + np.multiply(c[10], c[11]) + np.multiply(c[12], c[13])
         return force
 
-    def plug(self, library: str) -> str:
-        """Load the Bullet plugin `simlab` from a shared library. Returns the path of pybullet's own library, or nothing
-        where the plugin is refused."""
+    def plug(self, plugin: ModuleType) -> tuple[int, str]:
+        """Load the Bullet plugin `simlab` that a module carries. Returns the address of the client that Bullet has
+        given it, 0 where it is refused, and the path of pybullet's own library."""
         with _quiet():
             import pybullet
 
-            return str(pybullet.__file__) if self._p.loadPlugin(library, "_simlab") >= 0 else ""
+            if self._server.client is None:
+                accepted = self._p.loadPlugin(plugin.__file__, "_simlab") >= 0
+                self._server.client = plugin.client() if accepted else 0
+            return self._server.client, str(pybullet.__file__)
 
     def close(self) -> None:
-        """Free the physics server."""
-        self._p.disconnect()
+        """Give the physics server back."""
+        if not self._closed:
+            _free.append(self._server)
+            self._closed = True
 
     def __enter__(self) -> World:
         return self
@@ -172,9 +204,10 @@ class World:
         self.close()
 
 
-def urdf(model: Model) -> str:
-    """The model as a URDF. Hinges are `continuous`: limits are tissue, not walls. Link 0's frame is its mass centre,
-    so pybullet's base pose, which is that of the inertial frame, is the frame of our algebra."""
+def urdf(model: Model, spheres: bool = True) -> str:
+    """The model as a URDF, with or without the spheres of its soles. Hinges are `continuous`: limits are tissue, not
+    walls. Link 0's frame is its mass centre, so pybullet's base pose, which is that of the inertial frame, is the frame
+    of our algebra."""
     s = model.skeleton
     out = ['<robot name="simlab">']
     for i, name in enumerate(s.names):
@@ -186,7 +219,7 @@ def urdf(model: Model) -> str:
             f'<mass value="{s.mass[i]:.17g}"/><inertia ixx="{moments[0]:.17g}" iyy="{moments[1]:.17g}"'
             f' izz="{moments[2]:.17g}" ixy="0" ixz="0" iyz="0"/></inertial>'
         )
-        for k in np.flatnonzero(model.spheres.link == i):
+        for k in np.flatnonzero(model.spheres.link == i) if spheres else ():
             out.append(
                 f'<collision><origin xyz="{_text(model.spheres.centre[k])}"/>'
                 f'<geometry><sphere radius="{model.spheres.radius[k]:.17g}"/></geometry></collision>'
@@ -208,16 +241,17 @@ def _principal(inertia: Array) -> tuple[Array, Array]:
     return moments, axes * np.linalg.det(axes)
 
 
-def _text(values: Array) -> str:
+def _text(values: Iterable[float]) -> str:
     return " ".join(f"{x:.17g}" for x in values)
 
 
-def _rpy(matrix: Array) -> Array:
-    from scipy.spatial.transform import Rotation
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # gimbal lock: one of many equal answers is all we need
-        return Rotation.from_matrix(matrix).as_euler("xyz")
+def _rpy(matrix: Array) -> tuple[float, float, float]:
+    """Turns about the fixed axes x, y, z, in this order. At gimbal lock one of many equal answers."""
+    roll, yaw = math.atan2(matrix[2, 1], matrix[2, 2]), math.atan2(matrix[1, 0], matrix[0, 0])
+    pitch = math.atan2(-matrix[2, 0], math.hypot(matrix[2, 1], matrix[2, 2]))
+    if math.hypot(matrix[2, 1], matrix[2, 2]) < 1e-12:
+        roll, yaw = math.atan2(-matrix[1, 2], matrix[1, 1]), 0.0
+    return roll, pitch, yaw
 
 
 @contextlib.contextmanager

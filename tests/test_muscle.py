@@ -34,7 +34,8 @@ def contraction(**muscle_values: float | NDArray) -> tuple[NDArray, NDArray, NDA
     values = [np.array(a, dtype=float) for a in np.broadcast_arrays(*(PLAIN | muscle_values).values())]
     values = [np.atleast_1d(a) for a in values]
     out = tuple(np.full(values[0].shape, np.nan) for _ in range(3))
-    muscle.contraction(*values, VMAX, *out)
+    L, V, F0, lopt, lts, penn, *passive = values
+    muscle.contraction(L, V, F0, lopt, lts, lopt * np.sin(penn), *passive, VMAX, *out)
     return out
 
 

@@ -150,7 +150,7 @@ def test_coordinates_and_states_are_one(model: Model) -> None:
 
 def test_a_pushed_sole_slides_at_the_friction_coefficient(model: Model) -> None:
     """Bullet multiplies the coefficients of both bodies, and forgets a link's when it is set among other settings."""
-    with World(model, friction=0.6) as world:
+    with World(model, ground=True, friction=0.6) as world:
         p = world._p
         ground = p.getDynamicsInfo(world._ground, -1)[1]
         for name in ("calcn_r", "forefoot_r", "calcn_l", "forefoot_l"):

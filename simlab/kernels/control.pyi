@@ -5,15 +5,18 @@ Array = NDArray[float64]
 Integers = NDArray[int32]
 
 class Programme:
-    acceleration: Array
-    lumbar: Array
-    contact: Array
     def __init__(
         self,
         skeleton: tuple[Integers, Array, Array, Array, Array, Array],
-        spheres: tuple[Integers, Array, Array, Integers],
+        spheres: tuple[Integers, Array, Array],
+        stands: Integers,
+        paths: tuple[Array, Array, Integers, Integers, Integers, Integers, Array],
+        muscles: tuple[Array, ...],
+        tissue: Array,
         tracking: Array,
         effort: Array,
+        active: Array,
+        passive: Array,
         acceleration: Array,
         lumbar: Array,
         contact: Array,
@@ -30,9 +33,6 @@ class Programme:
         com_rates: Array,
         com_accelerations: Array,
         drive: Array,
-        active: Array,
-        dL: Array,
-        still: Array,
         hurried: bool,
         activation: Array,
         command: Array,

@@ -10,7 +10,7 @@ def contraction(
     F0: Array,
     lopt: Array,
     lts: Array,
-    penn: Array,
+    height: Array,
     onset: Array,
     one: Array,
     slack: Array,

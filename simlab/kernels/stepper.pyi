@@ -4,24 +4,24 @@ from numpy.typing import NDArray
 Array = NDArray[float64]
 Integers = NDArray[int32]
 
+def client() -> int: ...
 def link(library: str) -> list[str]: ...
 
 class Stepper:
     def __init__(
         self,
+        client: int,
         body: int,
-        ground: int,
         hinges: Integers,
         angles: Integers,
-        feet: Integers,
-        paths: tuple[NDArray, ...],
+        links: Integers,
+        paths: tuple[Array, Array, Integers, Integers, Integers, Integers, Array],
         muscles: tuple[Array, ...],
         tissue: Array,
-        dt: float,
-        vmax: float,
-        tau_act: float,
-        tau_deact: float,
-        lumbar_damping: float,
+        skeleton: tuple[Integers, Array, Array, Array, Array, Array],
+        spheres: tuple[Integers, Array, Array],
+        foot: Integers,
+        settings: dict[str, float | tuple[float, float, float]],
     ) -> None: ...
     def state(self, q: Array, v: Array) -> None: ...
-    def advance(self, steps: int, activation: Array, excitation: Array, lumbar: Array, ground: Array) -> None: ...
+    def advance(self, steps: int, activation: Array, excitation: Array, lumbar: Array, reaction: Array) -> int: ...

@@ -39,8 +39,8 @@ class Programme:
         self.lumbar = slice(NV + muscles, NV + muscles + 3)
         self.contact = slice(NV + muscles + 3, None)
 
-    def solve(self, tolerance: float = 1e-10) -> NDArray:
-        """The optimum; tolerance: absolute, of the equations and the gradient."""
+    def solve(self, tolerance: float = 1e-10) -> NDArray | None:
+        """The optimum, if it is found; tolerance: absolute, of the equations and the gradient."""
         import proxsuite
 
         n, rows = len(self.g), len(self.C)
@@ -50,8 +50,8 @@ class Programme:
             self.H, self.g, self.A, self.b, self.C, np.full(rows, -1e5), np.zeros(rows), self.lower, self.upper
         )  # fmt: skip
         qp.solve()
-        assert qp.results.info.status == proxsuite.proxqp.QPSolverOutput.PROXQP_SOLVED
-        return np.array(qp.results.x)
+        solved = qp.results.info.status == proxsuite.proxqp.QPSolverOutput.PROXQP_SOLVED
+        return np.array(qp.results.x) if solved else None
 
 
 def fraction(activation: NDArray, rising: NDArray | bool, period: float) -> NDArray:
