@@ -74,16 +74,16 @@ def test_a_cold_start_gets_there_too() -> None:
     for tick in range(0, len(recorded.time), 60):
         q, v = recorded.q[tick], recorded.v[tick] + 0.05 * rng.normal(size=27)
         drive, activation = rng.uniform(0.02, 0.5, (2, 42)), rng.uniform(0.01, 0.6, (2, 42))
-        brain = WholeBody(model, plan, plan.learning, np.tile(drive, (len(plan.time), 1, 1)))
-        full = twin.programme(model, plan, plan.learning, drive, tick, q, v, activation, hurried=tick == 0)
+        brain = WholeBody(model, plan, plan.weights, np.tile(drive, (len(plan.time), 1, 1)))
+        full = twin.programme(model, plan, plan.weights, drive, tick, q, v, activation, hurried=tick == 0)
         brain.excite(tick, State(q, v), activation, hurried=tick == 0)
         assert brain.failures == 0
         assert full.A @ optimum(brain) == pytest.approx(full.b, abs=1e-7)
         assert (full.C @ optimum(brain) <= 1e-6).all()
-        x = full.solve(1e-7)
+        x = full.solve(1e-5)
         if x is not None:  # ProxQP does not arrive everywhere
             compared += 1
-            assert brain.command.ravel() == pytest.approx(x[full.activation], abs=1e-5)
+            assert brain.command.ravel() == pytest.approx(x[full.activation], abs=1e-4)
     assert compared >= 5
 
 

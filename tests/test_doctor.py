@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from simlab import cli, doctor
+from simlab import cli, doctor, world
 
 NAMES = [
     "Python", "packages", "kernels", "model tables", "physics", "physics steps", "rendering", "display",
@@ -61,6 +61,7 @@ def test_json_is_one_object_on_standard_output(
 )
 def test_what_does_not_import_is_named_with_its_remedy(monkeypatch, module, check, remedy) -> None:
     monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(world, "_free", [])  # no server from before
     found = check()
     assert not found.ok and not found.optional
     assert module in found.found and found.remedy.startswith(remedy)
