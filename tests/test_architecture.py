@@ -18,6 +18,8 @@ LAYERS = (
     ("cli", "doctor"),
     ("beside",),
     ("figure", "movie", "scene", "shapes", "bones"),
+    ("dose",),
+    ("sweep",),
     ("export",),
     ("compare",),
     ("recording",),
@@ -38,8 +40,10 @@ OWNERS = {
     "pybullet_utils": {"world"},
     "proxsuite": {"control"},
     "ezc3d": {"mocap"},
-    "xarray": {"export"},
-    "matplotlib": {"compare"},
+    "xarray": {"export", "sweep"},
+    "matplotlib": {"compare", "dose"},
+    "polars": {"sweep", "dose"},
+    "distributed": {"sweep"},
     "typer": {"cli"},
     "rich": {"cli"},
     "pyvista": {"scene", "movie", "bones"},
@@ -148,7 +152,7 @@ def test_libraries_are_known_to_few_and_loaded_when_used() -> None:
 @pytest.mark.parametrize("door", ["simlab", "simlab.cli"])
 def test_the_door_opens_at_once(door: str) -> None:
     """Neither `import simlab` nor `simlab --help` waits for the science."""
-    heavy = {"numpy", "scipy", "xarray", "pyvista", "vtkmodules", "pybullet", "matplotlib", "proxsuite"}
+    heavy = {"numpy", "scipy", "xarray", "pyvista", "vtkmodules", "pybullet", "matplotlib", "proxsuite", "polars"}
     code = f"import sys, {door}; print(*({heavy} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == []
