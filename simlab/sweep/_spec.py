@@ -116,7 +116,7 @@ def parse(data: dict[str, Any], path: str) -> Spec:
         raise InputError(f"{path}: unknown key 'path'")
     dials = data.get("dials")
     if not isinstance(dials, dict) or not dials:
-        raise InputError(f"{path}: dials: expected a table of at least one dial, found {dials!r}")
+        raise InputError(f"{path}: dials: expected a table of at least one dial, found {dials or 'none'!r}")
     # The dials are read after the rest, whose design says what they must look like.
     spec = _validated(Spec, data | {"path": path, "dials": {"-": Values(values=[0])}}, path)
     _known_task(spec)
