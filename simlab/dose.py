@@ -33,7 +33,7 @@ UNITS = {
     "_mm": "mm",
     "_m": "m",
     "_s": "s",
-    "_strength": "fraction of healthy",
+    "_strength": "\N{MULTIPLICATION SIGN} healthy",
     "_tightness": "0 to 1",
     "cue": "0 to 1",
 }
@@ -56,7 +56,7 @@ class _Dial:
     def label(self, width: int) -> str:
         """The words at the axis: what it turns, then whose and the unit."""
         last = " ".join(part for part in (self.whose, self.unit and f"[{self.unit}]") if part)
-        return "\n".join([*textwrap.wrap(self.what, width), *textwrap.wrap(last, width + 6)])
+        return "\n".join([*textwrap.wrap(self.what, width), *textwrap.wrap(last, width)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,8 @@ def plot(folder: str | Path, design: str) -> tuple[dict[str, str], list[str]]:
 
     Errors: InputError without results, or with too few to draw.
     """
-    found, notes = _read(Path(folder) / "results.parquet", design == "grid")
+    found = _read(Path(folder) / "results.parquet", design == "grid")
+    notes = []
     with whole(folder) as draft:
         if len(found.dials) > MOST:
             notes.append(f"dose_response.png: the first {MOST} of {len(found.dials)} dials")
@@ -90,7 +91,7 @@ def plot(folder: str | Path, design: str) -> tuple[dict[str, str], list[str]]:
     return {name: str(Path(folder) / name) for name in names}, notes
 
 
-def _read(path: Path, grid: bool) -> tuple[_Found, list[str]]:
+def _read(path: Path, grid: bool) -> _Found:
     import polars as pl
 
     if not path.is_file():
@@ -104,7 +105,7 @@ def _read(path: Path, grid: bool) -> tuple[_Found, list[str]]:
     if len(good) < 2:
         raise InputError(f"{path}: expected at least 2 successful simulations to draw, found {len(good)}")
     keys = [name for name in table.columns if name.startswith("dial.") and table[name].n_unique() > 1]
-    remark = f"{len(good)} simulations"
+    remark = f"{len(good)} simulations" + ", each against its healthy twin" * changes
     if len(good) < len(table):
         remark += f"; {len(table) - len(good)} more failed and are left out"
     found = _Found(
@@ -116,7 +117,7 @@ def _read(path: Path, grid: bool) -> tuple[_Found, list[str]]:
     )
     if not found.dials:
         raise InputError(f"{path}: expected a dial with more than one value, found none")
-    return found, []
+    return found
 
 
 def _dial(key: str, values: list[Any]) -> _Dial:
@@ -142,8 +143,9 @@ def _dose(path: Path, found: _Found) -> None:
     from matplotlib.figure import Figure
 
     dials, rows = found.dials[:MOST], len(MEASURES)
-    blocks, columns = -(-len(dials) // COLUMNS), min(COLUMNS, len(dials))
-    size = (max(3.6, 1.0 + 2.1 * columns), 0.8 + 2.0 * rows * blocks)
+    blocks = -(-len(dials) // COLUMNS)
+    columns = -(-len(dials) // blocks)
+    size = (max(3.8, 1.2 + 2.1 * columns), 0.8 + 2.0 * rows * blocks)
     figure = Figure(figsize=size, dpi=200, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows * blocks, columns, squeeze=False)
@@ -156,7 +158,7 @@ def _dose(path: Path, found: _Found) -> None:
             continue
         _panel(axis, dials[place], found, name)
         if row == rows - 1:
-            axis.set_xlabel(dials[place].label(26), fontsize=8.5)
+            axis.set_xlabel(dials[place].label(27), fontsize=8.5)
         else:
             axis.tick_params(labelbottom=False)
         if column == 0:
@@ -169,7 +171,7 @@ def _dose(path: Path, found: _Found) -> None:
             axis.set_ylim(min(low for low, _ in drawn), max(high for _, high in drawn))
     figure.align_ylabels(axes[:, 0])
     figure.legend(
-        legend.values(), legend.keys(), loc="outside upper center", ncols=min(2, len(legend)), frameon=False, fontsize=8
+        legend.values(), legend.keys(), loc="outside upper center", ncols=min(2, columns), frameon=False, fontsize=8
     )
     figure.supxlabel(found.remark, fontsize=7.5, color="0.35")
     figure.savefig(path)
@@ -187,7 +189,8 @@ def _panel(axis: Any, dial: _Dial, found: _Found, name: str) -> None:
             x = np.unique(dial.x)
             each = [y[dial.x == level] for level in x]
             low, middle, high = (np.array([f(one) for one in each]) for f in (np.min, np.mean, np.max))
-            words, band = f"{leg}, mean", f"{leg}, range over the other dials"
+            spread = any(len(one) > 1 for one in each)
+            words, band = f"{leg}, mean" if spread else leg, f"{leg}, range over the other dials"
             axis.plot(x, middle, color=colour, linestyle=dash, marker="o", markersize=3, linewidth=1.6, label=words)
         else:
             axis.plot(dial.x, y, ".", color=colour, markersize=_dot(len(y)), alpha=0.45, markeredgewidth=0)
@@ -229,11 +232,11 @@ def _dot(n: int) -> float:
 
 
 def _smooth(x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
-    """Where, and a straight line fitted to the nearest third of the points there, with the band of their residuals.
+    """Where, and a straight line fitted to the nearer half of the points there, with the band of their residuals.
 
     A line and not a mean: a mean bends towards the middle at both ends.
     """
-    near = max(15, len(x) // 3)
+    near = max(15, len(x) // 2)
     at = np.linspace(x.min(), x.max(), 60)
     out = np.empty((3, len(at)))
     for i, centre in enumerate(at):
@@ -277,9 +280,9 @@ def _interactions(path: Path, found: _Found) -> None:
         axis.set_yticks(up.ticks, up.names if j == 0 else [])
         axis.tick_params(labelsize=7.5)
         if i == n - 1:
-            axis.set_xlabel(dials[j].label(20), fontsize=8)
+            axis.set_xlabel(dials[j].label(24), fontsize=8)
         if j == 0:
-            axis.set_ylabel(dials[i + 1].label(20), fontsize=8)
+            axis.set_ylabel(dials[i + 1].label(24), fontsize=8)
     assert mesh is not None
     bar = figure.colorbar(mesh, ax=axes, shrink=min(1.0, 0.4 + 0.6 / n), aspect=22, pad=0.03)
     bar.set_label(f"{_measure('fppa_peak_deg', found.changes, 44)}, {leg}", fontsize=8)
@@ -312,7 +315,7 @@ class _Bins:
 def _bins(dial: _Dial, grid: bool) -> _Bins:
     if grid or dial.names:  # the levels, evenly spaced
         levels = np.unique(dial.x)
-        names = [dial.names[int(level)] for level in levels] if dial.names else [f"{level:g}" for level in levels]
+        names = [dial.names[int(level)] for level in levels] if dial.names else _numbers(levels)
         places = np.arange(len(levels), dtype=np.float64)
         every = -(-len(levels) // 6)  # no more words than fit
         cell = np.searchsorted(levels, dial.x)
@@ -325,11 +328,15 @@ def _bins(dial: _Dial, grid: bool) -> _Bins:
     from matplotlib.ticker import MaxNLocator
 
     low, high = float(dial.x.min()), float(dial.x.max())
-    number = int(np.clip(np.sqrt(len(dial.x) / 5), 3, 10))
+    number = int(np.clip(np.sqrt(len(dial.x) / 12), 3, 12))
     edges = np.linspace(low, high, number + 1)
     ticks = np.array([t for t in MaxNLocator(4).tick_values(low, high) if low <= t <= high])
     cell = np.clip(np.searchsorted(edges, dial.x, side="right") - 1, 0, number - 1)
-    return _Bins(edges=edges, ticks=ticks, names=[f"{tick:g}" for tick in ticks], cell=cell)
+    return _Bins(edges=edges, ticks=ticks, names=_numbers(ticks), cell=cell)
+
+
+def _numbers(values: Array) -> list[str]:
+    return [f"{value:g}".replace("-", "\N{MINUS SIGN}") for value in values]
 
 
 def _mean_map(across: _Dial, up: _Dial, y: Array, grid: bool) -> tuple[_Bins, _Bins, Array]:
