@@ -251,10 +251,13 @@ def sweep(
         except RuntimeError as error:  # no worker can do the job
             raise Failed(str(error)) from None
     found, notes = report.as_dict(), list(report.notes)
-    if plot:
+    if plot and report.complete:
         from simlab import dose
 
-        drawn, more = dose.plot(out, asked.design)
+        try:
+            drawn, more = dose.plot(out, asked.design)
+        except InputError as error:  # nothing that could be drawn: the simulations are done all the same
+            drawn, more = {}, [str(error)]
         found["files"] |= drawn
         notes += more
     if json_:

@@ -66,7 +66,7 @@ def _point(spec: Spec, base: Subject, index: int, dials: dict[str, Number]) -> P
         if group == "task":
             asked[name] = value
         elif group == "controller":
-            mind[name] = value
+            mind[name] = float(value) if isinstance(value, int) else value  # 1 and 1.0 are the same cue
         else:
             body.append(f"{key}={value}")
     where = f"{spec.path}: dials:"

@@ -92,6 +92,7 @@ def run(
 
 def _heard(worker: _Worker) -> Iterator[Answer]:
     """Everything that a worker has said; a dead one's pipe is emptied before it is given up."""
+    dead = not worker.process.is_alive()  # asked first: what it says afterwards is in the pipe already
     try:
         while worker.pipe.poll():
             said = worker.pipe.recv()
@@ -103,7 +104,8 @@ def _heard(worker: _Worker) -> Iterator[Answer]:
             worker.done += 1
             yield key, *said
     except (EOFError, OSError):
-        worker.ended = True
+        dead = True
+    worker.ended = worker.ended or dead
 
 
 def _hand(worker: _Worker, waiting: deque[Item], recycle_after: int) -> None:
