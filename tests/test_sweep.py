@@ -368,6 +368,16 @@ def test_a_script_without_a_guard_is_told(tmp_path: Path) -> None:
     assert program.returncode == 1 and 'if __name__ == "__main__":' in err.splitlines()[-1]
 
 
+def test_a_worker_heeds_no_ctrl_c_while_it_starts_either() -> None:
+    worker = _pool._hire(sweep_jobs.quick)
+    try:
+        until(lambda: os.kill(worker.process.pid, signal.SIGINT) or worker.pipe.poll())
+        assert worker.pipe.recv() is None and worker.process.is_alive()
+    finally:
+        worker.process.kill()
+        _pool._bury(worker)
+
+
 def test_a_dead_workers_pipe_is_emptied_before_it_is_given_up() -> None:
     mine, theirs = multiprocessing.Pipe()
     dead = SimpleNamespace(is_alive=lambda: False)
@@ -501,6 +511,29 @@ def test_a_cluster_gives_the_same_rows(swept: Path) -> None:
     assert report.computed == 2 and report.failed == 0
     assert (swept / "dask" / "results.parquet").read_bytes() == (swept / "one" / "results.parquet").read_bytes()
     assert len(list((swept / "dask" / "curves").iterdir())) == 2
+
+
+def test_a_cluster_that_goes_away_leaves_what_was_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
+
+        def go_away(done: int, total: int, failed: int) -> None:
+            if done == 2:
+                monkeypatch.setattr(distributed.Client, "nthreads", refuse)
+
+        def refuse(client: object) -> None:
+            raise OSError("connection refused")
+
+        with pytest.raises(RuntimeError, match="is gone"):
+            sweep.run(
+                masses(60, 61, 62, 63),
+                tmp_path / "o",
+                scheduler=cluster.scheduler_address,
+                progress=go_away,
+                job=sweep_jobs.quick,
+            )
+    assert table(tmp_path / "o")["success"].to_list() == [True, True]
 
 
 def test_a_cluster_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

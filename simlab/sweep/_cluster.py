@@ -52,5 +52,7 @@ def run(job: Job, items: Iterable[Item], *, url: str, stopped: Callable[[], bool
             if not isinstance(reason, KilledWorker):
                 raise WorkersFail(f"the cluster at {url} cannot do the job: {type(reason).__name__}: {reason}")
             yield key, False, f"worker processes died of this simulation: {reason}"
+    except OSError as error:
+        raise WorkersFail(f"the cluster at {url} is gone; what was finished is kept: {error}") from None
     finally:
         client.close()

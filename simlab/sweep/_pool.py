@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -134,6 +135,7 @@ def _hire(job: Job) -> _Worker:
 @contextmanager
 def _inherited() -> Iterator[None]:
     """What a new process must have from its first instant: small matrices want one thread, Ctrl-C is for the parent."""
+    resource_tracker.ensure_running()  # else the first start runs it, which lets Ctrl-C through again
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
