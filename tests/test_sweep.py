@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,7 +35,8 @@ from simlab.simulate import simulate
 from simlab.subject import Leg, Subject, change
 from simlab.sweep import _design, _points, _pool, _spec
 
-HALF = "both.gluteus_medius_strength"
+ROOT = Path(__file__).resolve().parent.parent
+MEDIUS = "both.gluteus_medius_strength"
 QUICK = """
 curves = true
 design = "grid"
@@ -81,7 +85,7 @@ def test_a_grid_is_the_product_with_the_last_dial_fastest() -> None:
 
 @pytest.mark.parametrize("design", ["sobol", "latin-hypercube", "population"])
 def test_a_random_design_stays_inside_and_is_the_same_again(design: str) -> None:
-    dials = {HALF: {"low": 0.4, "high": 1.0}, "both.foot_pronation_deg": {"low": -2.0, "high": 6.0}}
+    dials = {MEDIUS: {"low": 0.4, "high": 1.0}, "both.foot_pronation_deg": {"low": -2.0, "high": 6.0}}
 
     def drawn(seed: int, samples: int = 64) -> np.ndarray:
         spec = parse(design=design, samples=samples, dials=dials, seed=seed)
@@ -112,11 +116,11 @@ def test_a_population_has_its_moments_and_correlation() -> None:
         design="population",
         samples=20_000,
         dials={
-            HALF: {"mean": 0.9, "sd": 0.1, "low": 0.3, "high": 1.5},
+            MEDIUS: {"mean": 0.9, "sd": 0.1, "low": 0.3, "high": 1.5},
             "both.gluteus_maximus_strength": {"mean": 1.0, "sd": 0.2, "low": 0.9, "high": 1.1},
             "both.foot_pronation_deg": {"low": 0.0, "high": 6.0},
         },
-        correlations=[{"between": [HALF, "both.foot_pronation_deg"], "r": 0.6}],
+        correlations=[{"between": [MEDIUS, "both.foot_pronation_deg"], "r": 0.6}],
     )
     a, b, c = np.array([list(point.values()) for point in _design.values(spec)]).T
     assert (a.mean(), a.std()) == pytest.approx((0.9, 0.1), abs=0.003)
@@ -252,8 +256,25 @@ def test_errors_name_file_key_expected_and_found(tmp_path: Path, text: str, word
     assert not (tmp_path / "o").exists() and not sweep_jobs.begun()  # nothing starts before all is known to be well
 
 
+def test_the_spec_of_the_first_page_can_be_run() -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    points = _points.points(_spec.parse(tomllib.loads(text), "README.md"))
+    assert len(points) == 1000 and len({point.healthy.hash for point in points}) == 1
+    assert len(_points.points(sweep.load(ROOT / "examples" / "sweep.toml"))) == 6
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"journal\.jsonl: cannot be written: No space left"):
+        sweep.run(masses(60), tmp_path / "o", workers=1, job=sweep_jobs.quick)
+    assert [path.name for path in (tmp_path / "o").iterdir()] == ["journal.jsonl"]
+
+
 def test_correlations_that_no_population_has_are_refused() -> None:
-    dials = {key: {"low": 0.0, "high": 1.0} for key in ("both.adductor_tightness", HALF, "both.foot_pronation_deg")}
+    dials = {key: {"low": 0.0, "high": 1.0} for key in ("both.adductor_tightness", MEDIUS, "both.foot_pronation_deg")}
     a, b, c = dials
     pairs = [{"between": pair, "r": r} for pair, r in (([a, b], 0.9), ([b, c], 0.9), ([a, c], -0.9))]
     with pytest.raises(InputError, match="positive definite"):
@@ -429,7 +450,7 @@ def test_a_folder_belongs_to_one_sweep_at_a_time(tmp_path: Path) -> None:
 
 
 def test_changes_are_against_the_healthy_twin_at_the_same_body(tmp_path: Path) -> None:
-    spec = parse(dials={"mass_kg": [60, 80], HALF: [1.0, 0.5]}, set=["left.foot_pronation_deg=2"])
+    spec = parse(dials={"mass_kg": [60, 80], MEDIUS: [1.0, 0.5]}, set=["left.foot_pronation_deg=2"])
     report = sweep.run(spec, tmp_path / "o", workers=1, job=sweep_jobs.quick)
     assert (report.points, report.simulations) == (4, 6)  # two bodies, two twins
     found = table(tmp_path / "o")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simlab.errors import InputError
 from simlab.sweep import _cluster, _design, _pool, _store
 from simlab.sweep._job import Job, failed, simulate_one
 from simlab.sweep._points import Point, Simulation, points, simulations
@@ -127,10 +128,14 @@ class _Tables:
     def __enter__(self) -> _Tables:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._write()
-        if "curves.nc" in self.names:
-            _store.write_curves(self._folder / "curves.nc", self._points, self._journal)
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            self._write()
+            if "curves.nc" in self.names:
+                _store.write_curves(self._folder / "curves.nc", self._points, self._journal)
+        except InputError:
+            if error is None:  # else the first error says more
+                raise
 
     def refresh(self) -> None:
         """Count a finished simulation; write the rows when it is time."""

@@ -8,13 +8,15 @@ curves.nc          the curves of the same points
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import io
 import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +32,7 @@ PARTS = {"right": metrics.LEG, "left": metrics.LEG, "both": metrics.BOTH}
 class Journal:
     """The finished simulations in a folder, by hash. `dropped`: lines that were not whole."""
 
-    def __init__(self, folder: Path, file: BinaryIO) -> None:
+    def __init__(self, folder: Path, file: io.FileIO) -> None:
         self._folder, self._file = folder, file
         self.finished: dict[str, Outcome] = {}
         self.dropped = 0
@@ -48,8 +50,12 @@ class Journal:
             with draft(self.curves(simulation.hash)) as new, new.open("wb") as file:
                 np.savez_compressed(file, **{name: values.astype(np.float32) for name, values in arrays.items()})
         line = json.dumps(outcome | {"configuration": simulation.configuration})
-        self._file.write(line.encode() + b"\n")
-        self._file.flush()
+        try:
+            if self._file.write(line.encode() + b"\n") <= len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise InputError(f"{self._file.name}: cannot be written: {error.strerror}") from None
         # As it will be read again, so that a sweep in one go and a resumed one have the same numbers.
         self.finished[simulation.hash] = _entry(json.loads(line))
 
@@ -82,7 +88,7 @@ def journal(folder: Path) -> Iterator[Journal]:
     """The journal of a folder, opened for this process alone. Errors: InputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / "journal.jsonl").open("a+b")
+        file = (folder / "journal.jsonl").open("a+b", buffering=0)
     except OSError as error:
         found = error.strerror or str(error)
         raise InputError(f"--out {folder}: expected a folder that can be written, found: {found}") from None
@@ -103,6 +109,8 @@ def draft(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(exist_ok=True)
         yield new
+        with new.open("rb") as file:
+            os.fsync(file.fileno())  # else a loss of power could leave the name without the content
         os.replace(new, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
@@ -121,11 +129,13 @@ def write_results(path: Path, points: Sequence[Point], finished: dict[str, Outco
     kinds = {str: pl.String, bool: pl.Boolean, int: pl.Int64, float: pl.Float64}
     schema = {name: kinds[kind] for name, kind in _schema(points).items()}
     columns = {name: [row[name] for row in rows] for name in schema}
+    # In memory first: what goes wrong with the disk is then an OSError. Every option that bears on the bytes is named.
+    whole = io.BytesIO()
+    pl.DataFrame(columns, schema=schema).write_parquet(
+        whole, compression="zstd", compression_level=3, statistics=True, row_group_size=65536
+    )
     with draft(path) as new:
-        # Every option that has a bearing on the bytes is named.
-        pl.DataFrame(columns, schema=schema).write_parquet(
-            new, compression="zstd", compression_level=3, statistics=True, row_group_size=65536
-        )
+        new.write_bytes(whole.getvalue())
 
 
 def _row(point: Point, finished: dict[str, Outcome]) -> dict[str, Any]:
