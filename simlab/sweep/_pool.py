@@ -65,7 +65,9 @@ def run(
             wait([one for w in crew for one in (w.pipe, w.process.sentinel)], timeout=PAUSE)
             halt = stopped()
             for worker in list(crew):
-                yield from _heard(worker)
+                for answer in _heard(worker):
+                    false_starts = 0
+                    yield answer
                 if worker.ended:
                     crew.remove(worker)
                     _bury(worker)
