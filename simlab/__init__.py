@@ -18,6 +18,7 @@ __all__ = [
     "beside",
     "compare",
     "control",
+    "dose",
     "errors",
     "export",
     "metrics",
@@ -29,6 +30,7 @@ __all__ = [
     "scene",
     "simulate",
     "subject",
+    "sweep",
     "tasks",
 ]
 

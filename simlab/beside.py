@@ -11,8 +11,8 @@ from typing import Any, Literal
 from simlab import compare, export, metrics, tasks
 from simlab import recording as recordings
 from simlab.control import Controller
-from simlab.model import build, landmarks, motion
-from simlab.motion import SIDES, GroundReaction
+from simlab.model import build
+from simlab.motion import SIDES
 from simlab.scene import Figure, captured_figure
 from simlab.simulate import Progress, Result, simulate
 from simlab.subject import Subject
@@ -82,14 +82,7 @@ def simulate_pair(
     }
 
 
-def curves(result: Result) -> compare.Curves:
-    """The time-normalised curves of a simulated squat."""
-    run, model = result.run, result.model
-    points = landmarks(model, run.time, run.q)
-    found = metrics.repetitions(points)
-    window = found[0].window if found else (float(run.time[0]), float(run.time[-1]))
-    ground = GroundReaction(time=run.time, force=run.ground, source="simulation")
-    return compare.curves(points, window, ground, model.weight, motion(model, run.time, run.q))
+curves = export.curves
 
 
 def save(pair: Mapping[str, Result], real: Real, out: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -97,7 +90,7 @@ def save(pair: Mapping[str, Result], real: Real, out: Path) -> tuple[dict[str, A
     files: dict[str, str] = {}
     for label, result in pair.items():
         files |= {f"{label}/{name}": path for name, path in export.save(result, out / label).items()}
-    drawn = {label: curves(result) for label, result in pair.items()}
+    drawn = {label: export.curves(result) for label, result in pair.items()}
     report = {
         "captured": {
             "name": real.captured.name,

@@ -1,6 +1,7 @@
 """The command line. Thin: it reads what was asked, calls one function, prints one answer.
 
-Exit 0: success; 1: the simulation or analysis failed, with the reason; 2: bad usage or input.
+Exit 0: success; 1: the simulation or analysis failed, with the reason; 2: bad usage or input; 130: interrupted, with
+what was finished on disk.
 """
 
 from __future__ import annotations
@@ -226,6 +227,53 @@ def compare(
 
 
 @app.command()
+def sweep(
+    spec: Annotated[Path, typer.Argument(help="What to vary, and how (TOML).")],
+    out: Out = Path("out/sweep"),
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes on this machine; default: one a processor.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", metavar="URL", help="A running dask scheduler to use instead.")
+    ] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw dose and response, and interactions.")] = False,
+    json_: AsJson = False,
+) -> None:
+    """Simulate many subjects from one file; the same command again goes on where it ended."""
+    from simlab import sweep as sweeps
+
+    if workers is not None and scheduler is not None:
+        raise InputError(f"--workers {workers}: expected none with --scheduler, whose cluster has its own workers")
+    asked = sweeps.load(spec)
+    with _counter() as tell:
+        try:
+            report = sweeps.run(asked, out, workers=workers, scheduler=scheduler, progress=tell)
+        except RuntimeError as error:  # no worker can do the job
+            raise Failed(str(error)) from None
+    found, notes = report.as_dict(), list(report.notes)
+    if plot and report.complete:
+        from simlab import dose
+
+        try:
+            drawn, more = dose.plot(out, asked.design)
+        except InputError as error:  # nothing that could be drawn: the simulations are done all the same
+            drawn, more = {}, [str(error)]
+        found["files"] |= drawn
+        notes += more
+    if json_:
+        _print_json(found | {"notes": notes})
+    else:
+        _list(found["files"])
+    for note in notes:
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+    done = f"{report.skipped + report.computed} of {report.simulations} simulations done"
+    console.print(f"{done}, {report.failed} failed", highlight=False, markup=False)
+    if not report.complete:
+        console.print("interrupted: run the same command again to go on", highlight=False, markup=False)
+        raise typer.Exit(130)
+
+
+@app.command()
 def show(result: Annotated[Path, typer.Argument(help="A result.nc, or the folder that holds it.")]) -> None:
     """Open a simulated squat in a window."""
     from simlab import export, scene
@@ -305,6 +353,32 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
             if stage not in bars:
                 bars[stage] = progress.add_task(stage.replace("_", " "), total=1.0)
             progress.update(bars[stage], completed=share)
+
+        yield tell
+
+
+@contextmanager
+def _counter() -> Iterator[Callable[[int, int, int], None]]:
+    """A bar that counts simulations, on standard error."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[failed]} failed"),
+    )
+    with Progress(*columns, console=console, speed_estimate_period=600) as progress:
+        bar = progress.add_task("simulations", total=None, rate="", failed=0)
+
+        def tell(done: int, total: int, failed: int) -> None:
+            if progress.tasks[bar].total is None:  # what was found finished says nothing of the speed
+                progress.reset(bar, total=total, completed=done)
+            progress.update(bar, completed=done, failed=failed)
+            speed = progress.tasks[bar].speed
+            progress.update(bar, rate=f"{60 * speed:.0f}/min" if speed else "")
 
         yield tell
 

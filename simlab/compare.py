@@ -45,19 +45,19 @@ def curves(
         "fppa_deg": np.degrees(metrics.fppa(landmarks)),
         "medial_knee_displacement_mm": 1e3 * metrics.medial_knee_displacement(landmarks),
     }
-    result: Curves = {name: _normalise(landmarks.time, values, window) for name, values in over.items()}
+    result: Curves = {name: normalise(landmarks.time, values, window) for name, values in over.items()}
     adduction = None
     if motion is not None:
         adduction = np.degrees(np.column_stack([motion.coordinate(f"hip_adduction{SUFFIX[side]}") for side in SIDES]))
-    result["hip_adduction_deg"] = _normalise(motion.time if motion else None, adduction, window)
+    result["hip_adduction_deg"] = normalise(motion.time if motion else None, adduction, window)
     force = None
     if ground_reaction is not None and body_weight is not None:
         force = ground_reaction.force[:, :, 1] / body_weight
-    result["grf_bw"] = _normalise(ground_reaction.time if ground_reaction else None, force, window)
+    result["grf_bw"] = normalise(ground_reaction.time if ground_reaction else None, force, window)
     return result
 
 
-def _normalise(time: Array | None, values: Array | None, window: metrics.Window) -> dict[str, Array | None]:
+def normalise(time: Array | None, values: Array | None, window: metrics.Window) -> dict[str, Array | None]:
     """Both legs, shape (n, 2), at 101 instants of the window; None where the values do not cover it."""
     if time is None or values is None or time[0] > window[0] or time[-1] < window[1]:
         return dict.fromkeys(SIDES)

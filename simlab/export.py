@@ -11,18 +11,19 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import simlab
-from simlab import metrics, mocap, tasks
+from simlab import compare, metrics, mocap, tasks
 from simlab.control import Controller
 from simlab.errors import InputError
 from simlab.model import build, landmarks, load_barbell, motion
 from simlab.motion import SIDES, GroundReaction, readonly
-from simlab.simulate import Result, Run
+from simlab.simulate import DT, Result, Run
 from simlab.subject import Subject
 
 UNITS = {
@@ -71,6 +72,22 @@ def measure(result: Result) -> metrics.Metrics:
     return found
 
 
+def curves(result: Result) -> compare.Curves:
+    """The time-normalised curves of a simulation: its first repetition, or all of it where it has none."""
+    run, model = result.run, result.model
+    points = landmarks(model, run.time, run.q)
+    ground = GroundReaction(time=run.time, force=run.ground, source="simulation")
+    coordinates = motion(model, run.time, run.q)
+    return compare.curves(points, window(result), ground, model.weight, coordinates)
+
+
+def window(result: Result) -> metrics.Window:
+    """Start and end of the first repetition of a simulation, or of all of it where it has none [s]."""
+    time = result.run.time
+    found = metrics.repetitions(landmarks(result.model, time, result.run.q))
+    return found[0].window if found else (float(time[0]), float(time[-1]))
+
+
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
@@ -103,20 +120,36 @@ def report(result: Result) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """What a result depends on."""
-    packages = ("pybullet", "numpy", "scipy")
-    return {"simlab": simlab.__version__} | {name: importlib.metadata.version(name) for name in packages}
+    return {"simlab": simlab.__version__} | _installed()
+
+
+@cache
+def _installed() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in ("pybullet", "numpy", "scipy")}
 
 
 def configuration(result: Result) -> dict[str, Any]:
     """Everything that determines a result."""
+    return determined(result.model.subject, result.task, result.controller, result.seed, result.dt)
+
+
+def determined(
+    subject: Subject, task: tasks.Task, controller: Controller, seed: int = 0, dt: float = DT
+) -> dict[str, Any]:
+    """Everything that will determine the result of a simulation, before it has run; dt: physics step [s]."""
     return {
-        "task": result.task.model_dump(),
-        "subject": result.model.subject.model_dump(),
-        "controller": {"strategy": result.controller.strategy, "cue": result.controller.cue},
-        "seed": result.seed,
-        "dt": result.dt,
+        "task": task.model_dump(),
+        "subject": subject.model_dump(),
+        "controller": {"strategy": controller.strategy, "cue": controller.cue},
+        "seed": seed,
+        "dt": dt,
         "versions": versions(),
     }
+
+
+def digest(configuration: dict[str, Any]) -> str:
+    """The SHA-256 of a configuration as canonical JSON: equal for equal results."""
+    return hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
 
 
 def save(result: Result, folder: str | Path) -> dict[str, str]:
@@ -163,7 +196,7 @@ def _dataset(result: Result) -> Any:
 
     run, model = result.run, result.model
     data = {name: (DIMENSIONS[name], getattr(run, name), {"units": UNITS[name]}) for name in UNITS}
-    settings = json.dumps(configuration(result), sort_keys=True)
+    settings = configuration(result)
     return xr.Dataset(
         data,
         coords={
@@ -175,8 +208,8 @@ def _dataset(result: Result) -> Any:
         attrs={
             "title": f"simlab {result.task.name}: {model.subject.name}",
             "conventions": "OpenSim frame: X forward, Y up, Z right; legs right, left",
-            "configuration": settings,
-            "configuration_sha256": hashlib.sha256(settings.encode()).hexdigest(),
+            "configuration": json.dumps(settings, sort_keys=True),
+            "configuration_sha256": digest(settings),
             "message": run.message,
             "qp_failures": run.failures,
         },

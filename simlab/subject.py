@@ -70,21 +70,24 @@ def load_subject(path: str | Path) -> Subject:
     return _validate(data, str(path))
 
 
-def change(subject: Subject, settings: list[str]) -> Subject:
-    """Apply `right.KEY=VALUE`, `left.KEY=VALUE`, `both.KEY=VALUE` or `KEY=VALUE` in order. Errors: InputError."""
+def change(subject: Subject, settings: list[str], source: str = "--set") -> Subject:
+    """Apply `right.KEY=VALUE`, `left.KEY=VALUE`, `both.KEY=VALUE` or `KEY=VALUE` in order.
+
+    Errors: InputError naming the source, the key, what was expected and what was found.
+    """
     data = subject.model_dump()
     for setting in settings:
         key, separator, text = setting.partition("=")
         if not separator or not text.strip():
-            raise InputError(f"--set {setting}: expected KEY=VALUE, such as right.gluteus_medius_strength=0.5")
+            raise InputError(f"{source} {setting}: expected KEY=VALUE, such as right.gluteus_medius_strength=0.5")
         side, dot, name = key.strip().rpartition(".")
         if dot and side not in ("right", "left", "both"):
-            raise InputError(f"--set {setting}: unknown side '{side}', expected right, left or both")
+            raise InputError(f"{source} {setting}: unknown side '{side}', expected right, left or both")
         if not dot and name in ("right", "left", "both"):
-            raise InputError(f"--set {setting}: expected a dial of the leg, such as {name}.adductor_tightness=0.4")
+            raise InputError(f"{source} {setting}: expected a dial of the leg, such as {name}.adductor_tightness=0.4")
         for target in ("right", "left") if side == "both" else (side,):
             (data[target] if target else data)[name] = text.strip() if name == "name" else _value(text.strip())
-    return _validate(data, "--set " + " ".join(settings)) if settings else subject
+    return _validate(data, f"{source} " + " ".join(settings)) if settings else subject
 
 
 def _value(text: str) -> float | str:

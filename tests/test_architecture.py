@@ -18,6 +18,8 @@ LAYERS = (
     ("cli", "doctor"),
     ("beside",),
     ("figure", "movie", "scene", "shapes", "bones"),
+    ("dose",),
+    ("sweep",),
     ("export",),
     ("compare",),
     ("recording",),
@@ -37,8 +39,10 @@ OWNERS = {
     "pybullet": {"world"},
     "pybullet_utils": {"world"},
     "ezc3d": {"mocap"},
-    "xarray": {"export"},
-    "matplotlib": {"compare"},
+    "xarray": {"export", "sweep"},
+    "matplotlib": {"compare", "dose"},
+    "polars": {"sweep", "dose"},
+    "distributed": {"sweep"},
     "typer": {"cli"},
     "rich": {"cli"},
     "pyvista": {"scene", "movie", "bones"},
@@ -147,7 +151,7 @@ def test_libraries_are_known_to_few_and_loaded_when_used() -> None:
 @pytest.mark.parametrize("door", ["simlab", "simlab.cli"])
 def test_the_door_opens_at_once(door: str) -> None:
     """Neither `import simlab` nor `simlab --help` waits for the science."""
-    heavy = {"numpy", "scipy", "xarray", "pyvista", "vtkmodules", "pybullet", "matplotlib"}
+    heavy = {"numpy", "scipy", "xarray", "pyvista", "vtkmodules", "pybullet", "matplotlib", "polars"}
     code = f"import sys, {door}; print(*({heavy} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == []
