@@ -295,8 +295,6 @@ def _reference_body(name: str) -> Body:
 @cache
 def _trunk() -> Body:
     """Torso, head and both arms of the reference model as one body, the arms held forward as joints.csv says."""
-    from scipy.spatial.transform import Rotation
-
     frames = {"torso": (np.eye(3), np.zeros(3))}
     pieces = [_reference_body("torso")]
     for row in _table("joints.csv"):
@@ -304,7 +302,7 @@ def _trunk() -> Body:
             continue
         R, p = frames[row["parent"]]
         axis = _unit(_numbers(row, "axis_x", "axis_y", "axis_z"))
-        turn = Rotation.from_rotvec(float(row["angle"]) * axis).as_matrix()
+        turn = _turn(axis, float(row["angle"]))
         frames[row["link"]] = R, p = R @ turn, p + R @ _numbers(row, "x", "y", "z")
         m, com, inertia = _reference_body(row["link"])
         for mirror in (np.eye(3), MIRROR):
@@ -313,6 +311,12 @@ def _trunk() -> Body:
     centre = sum((m * com for m, com, _ in pieces), np.zeros(3)) / total
     inertia = sum((i + m * _offset(com - centre) for m, com, i in pieces), np.zeros((3, 3)))
     return total, centre, inertia
+
+
+def _turn(axis: Array, angle: float) -> Array:
+    """Rotation about a unit axis (Rodrigues), shape (3, 3)."""
+    K = np.cross(axis, np.eye(3)).T  # K x = axis x x
+    return np.asarray(np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K)
 
 
 def _offset(d: Array) -> Array:

@@ -155,7 +155,7 @@ def digest(configuration: dict[str, Any]) -> str:
 def save(result: Result, folder: str | Path) -> dict[str, str]:
     """Write result.nc, motion.mot and metrics.json; all appear or none. Returns their paths by name."""
     with whole(folder) as draft:
-        _dataset(result).to_netcdf(draft / "result.nc", engine="h5netcdf")
+        _write_nc(draft / "result.nc", result)
         mocap.opensim.write_mot(draft / "motion.mot", motion(result.model, result.run.time, result.run.q))
         text = json.dumps(report(result) | {"versions": versions()}, indent=2)
         (draft / "metrics.json").write_text(text + "\n", encoding="utf-8")
@@ -191,29 +191,28 @@ def whole(folder: str | Path) -> Iterator[Path]:
         raise InputError(f"--out {folder}: expected a folder that can be written, found: {found}") from error
 
 
-def _dataset(result: Result) -> Any:
-    import xarray as xr
+def _write_nc(path: Path, result: Result) -> None:
+    """netCDF as xarray would write it, whose import takes longer than the squat."""
+    import h5netcdf
+    import h5py
 
-    run, model = result.run, result.model
-    data = {name: (DIMENSIONS[name], getattr(run, name), {"units": UNITS[name]}) for name in UNITS}
-    settings = configuration(result)
-    return xr.Dataset(
-        data,
-        coords={
-            "time": ("time", run.time, {"units": "s"}),
-            "side": list(SIDES),
-            "muscle": list(model.muscles.names),
-            "axis": ["x", "y", "z"],
-        },
-        attrs={
-            "title": f"simlab {result.task.name}: {model.subject.name}",
-            "conventions": "OpenSim frame: X forward, Y up, Z right; legs right, left",
-            "configuration": json.dumps(settings, sort_keys=True),
-            "configuration_sha256": digest(settings),
-            "message": run.message,
-            "qp_failures": run.failures,
-        },
-    )
+    run, settings = result.run, configuration(result)
+    labels = {"side": SIDES, "muscle": result.model.muscles.names, "axis": ("x", "y", "z")}
+    with h5netcdf.File(path, "w") as file:
+        file.dimensions = {"time": len(run.time), "position": 28, "rate": 27, "lumbar_axis": 3} | {
+            name: len(values) for name, values in labels.items()
+        }
+        for name, values in labels.items():
+            file.create_variable(name, (name,), dtype=h5py.string_dtype(), data=np.array(values, dtype=object))
+        file.create_variable("time", ("time",), data=run.time).attrs["units"] = "s"
+        for name, units in UNITS.items():
+            file.create_variable(name, DIMENSIONS[name], data=getattr(run, name)).attrs["units"] = units
+        file.attrs["title"] = f"simlab {result.task.name}: {result.model.subject.name}"
+        file.attrs["conventions"] = "OpenSim frame: X forward, Y up, Z right; legs right, left"
+        file.attrs["configuration"] = json.dumps(settings, sort_keys=True)
+        file.attrs["configuration_sha256"] = digest(settings)
+        file.attrs["message"] = run.message
+        file.attrs["qp_failures"] = run.failures
 
 
 def load(path: str | Path) -> Result:

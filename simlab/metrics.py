@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simlab import rotations
 from simlab.motion import SIDES, SUFFIX, Array, GroundReaction, Landmarks, Motion
 
 LEG = (
@@ -119,16 +120,14 @@ def pelvic_obliquity(landmarks: Landmarks) -> Array:
 
 def trunk_lean(landmarks: Landmarks, motion: Motion) -> Array:
     """Tilt of the trunk's long axis in the frontal plane [rad], to the right +, shape (n,), at the landmarks' times."""
-    pelvis = _rotations("ZXY", landmarks, motion, "pelvis_tilt", "pelvis_list", "pelvis_rotation")
-    trunk = pelvis * _rotations("ZXY", landmarks, motion, "lumbar_extension", "lumbar_bending", "lumbar_rotation")
-    axis = trunk.apply(UP)
+    pelvis = _rotations(landmarks, motion, "pelvis_tilt", "pelvis_list", "pelvis_rotation")
+    trunk = pelvis @ _rotations(landmarks, motion, "lumbar_extension", "lumbar_bending", "lumbar_rotation")
+    axis = trunk @ UP
     return np.arctan2(np.einsum("ni,ni->n", axis, sideways(landmarks)), axis[:, 1])
 
 
-def _rotations(order: str, landmarks: Landmarks, motion: Motion, *names: str) -> Any:
-    from scipy.spatial.transform import Rotation
-
-    return Rotation.from_euler(order, np.column_stack([_at(landmarks.time, motion, name) for name in names]))
+def _rotations(landmarks: Landmarks, motion: Motion, *names: str) -> Array:
+    return rotations.matrix(np.column_stack([_at(landmarks.time, motion, name) for name in names]))
 
 
 def _at(time: Array, motion: Motion, coordinate: str) -> Array:
@@ -158,14 +157,12 @@ def repetitions(landmarks: Landmarks) -> tuple[Repetition, ...]:
     A repetition is a peak that stands out by half the range of flexion; it is bounded where flexion is 10 % of the
     range, or at the valley to its neighbour where flexion never gets that low. A peak cut off by the recording is none.
     """
-    from scipy.signal import find_peaks
-
     flexion = knee_flexion(landmarks).mean(axis=1)
     floor, span = float(flexion.min()), float(np.ptp(flexion))
     if span < math.radians(5):
         return ()
     time, low = landmarks.time, flexion <= floor + BOUND * span
-    peaks = [int(peak) for peak in find_peaks(flexion, prominence=0.5 * span)[0]]
+    peaks = prominent_peaks(flexion, 0.5 * span)
     edges = [0, *(a + int(np.argmin(flexion[a:b])) for a, b in itertools.pairwise(peaks)), len(time) - 1]
     found = []
     for peak, (left, right) in zip(peaks, itertools.pairwise(edges), strict=False):
@@ -174,6 +171,26 @@ def repetitions(landmarks: Landmarks) -> tuple[Repetition, ...]:
         end = peak + int(after[0]) if len(after) else right
         found.append(Repetition(start=float(time[start]), peak=float(time[peak]), end=float(time[end])))
     return tuple(found)
+
+
+def prominent_peaks(curve: Array, prominence: float) -> list[int]:
+    """Indices of the peaks of a curve (n,) that rise by `prominence` from, and fall by it to, the valleys beside them.
+
+    As scipy.signal.find_peaks, whose import takes longer than a squat.
+    """
+    found, top, valley, rising = [], 0, 0, False
+    for i, value in enumerate(curve):
+        if rising:
+            if value > curve[top]:
+                top = i
+            elif curve[top] - value >= prominence:
+                found.append(top)
+                valley, rising = i, False
+        elif value < curve[valley]:
+            valley = i
+        elif value - curve[valley] >= prominence:
+            top, rising = i, True
+    return found
 
 
 # --- one repetition ---------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from simlab import anatomy
+from simlab import anatomy, rotations
 from simlab.kernels import kinematics
 from simlab.motion import COORDINATES, SIDES, Array, Landmarks, Motion, readonly
 from simlab.paths import Paths, factor
@@ -229,21 +229,17 @@ def _points(subject: Subject, names: tuple[str, ...]) -> dict[str, tuple[int, Ar
 
 def state(model: Model, coordinates: Array) -> Array:
     """The state q (28,) at the 27 coordinates in OpenSim's sense [m, rad] (`COORDINATES`)."""
-    from scipy.spatial.transform import Rotation
-
-    rotation = Rotation.from_euler("ZXY", coordinates[:3])
-    base = np.asarray(coordinates[3:6]) - rotation.as_matrix() @ model.skeleton.pelvis_origin
-    return np.concatenate([base, rotation.as_quat(canonical=True), coordinates[6:]])
+    pelvis = coordinates[:3]
+    base = np.asarray(coordinates[3:6]) - rotations.matrix(pelvis) @ model.skeleton.pelvis_origin
+    return np.concatenate([base, rotations.quaternion(pelvis), coordinates[6:]])
 
 
 def motion(model: Model, time: Array, q: Array) -> Motion:
     """Coordinates in OpenSim's sense of the states q (n, 28)."""
-    from scipy.spatial.transform import Rotation
-
-    rotation = Rotation.from_quat(q[:, 3:7])
+    rotation = rotations.matrix_of_quaternion(q[:, 3:7])
     values = np.empty((len(q), len(COORDINATES)))
-    values[:, :3] = rotation.as_euler("ZXY")
-    values[:, 3:6] = q[:, :3] + rotation.as_matrix() @ model.skeleton.pelvis_origin
+    values[:, :3] = rotations.angles(rotation)
+    values[:, 3:6] = q[:, :3] + rotation @ model.skeleton.pelvis_origin
     values[:, 6:] = q[:, 7:]
     return Motion(time=time, values=values)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time as clock
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
+from simlab import habit
 from simlab.control import Controller, WholeBody, standing_drive
 from simlab.model import Model, build, load_barbell, state
 from simlab.motion import Array
@@ -23,6 +26,9 @@ FALLEN = 0.35
 
 CLEAR = 0.03
 """A foot whose lowest point is this far above the other's does not stand [m]."""
+
+FLATTENINGS = 6
+"""Steps that turn a foot flat: each squares what is left."""
 
 Progress = Callable[[str, float], None]
 """Told the stage and the share of it that is done, 0..1."""
@@ -123,25 +129,60 @@ def attend(weights: Weights, cue: float) -> Weights:
     return replace(weights, frontal=max(weights.frontal, cue))
 
 
-_learned: dict[tuple[str, str, float], tuple[Plan, Array, Run]] = {}
+_learned: dict[str, tuple[Plan, Array, Run]] = {}
+REMEMBERED = 8
+"""Habits kept in a process: bodies come and go in a long sweep, and its memory must not grow."""
 
 
 def _learn(twin: Model, task: Task, dt: float, tell: Progress) -> tuple[Plan, Array, Run]:
-    """The plan, the drive (ticks, 2, m) that activations are pulled towards, and the healthy run it was learned in."""
-    key = (twin.subject.model_dump_json(exclude={"name"}), task.model_dump_json(), dt)
+    """The plan, the drive (ticks, 2, m) that activations are pulled towards, and the healthy run it was learned in.
+
+    What was learned once is known: in this process, and on disk (simlab.habit)."""
+    key = json.dumps([twin.subject.model_dump_json(exclude={"name"}), task.model_dump_json(), dt])
     if key not in _learned:
-        tell("planning", 0.0)
-        plan = task.plan(twin)
-        tell("planning", 1.0)
-        run = loop(
-            twin, plan, plan.learning, _untrained(twin, plan), dt, lambda share: tell("healthy twin learns", share)
-        )
-        drive = run.drive.copy()
-        if plan.symmetric:
-            drive[:] = drive.mean(axis=1, keepdims=True)
-        drive.flags.writeable = False
-        _learned[key] = plan, drive, run
+        while len(_learned) >= REMEMBERED:
+            del _learned[next(iter(_learned))]
+        kept = habit.recall(key)
+        _learned[key] = _study(twin, task, dt, tell) if kept is None else _restored(*kept)
+        if kept is None and not _learned[key][2].message:
+            habit.keep(key, *_storable(*_learned[key]))
     return _learned[key]
+
+
+def _study(twin: Model, task: Task, dt: float, tell: Progress) -> tuple[Plan, Array, Run]:
+    tell("planning", 0.0)
+    plan = task.plan(twin)
+    tell("planning", 1.0)
+    run = loop(twin, plan, plan.learning, _untrained(twin, plan), dt, lambda share: tell("healthy twin learns", share))
+    drive = run.drive.copy()
+    if plan.symmetric:
+        drive[:] = drive.mean(axis=1, keepdims=True)
+    drive.flags.writeable = False
+    return plan, drive, run
+
+
+def _storable(plan: Plan, drive: Array, run: Run) -> tuple[dict[str, Array], dict[str, Any]]:
+    arrays, settings = {"drive": drive}, {}
+    for name, owner in (("plan", plan), ("run", run)):
+        for field in fields(owner):
+            value = getattr(owner, field.name)
+            if isinstance(value, np.ndarray):
+                arrays[f"{name}.{field.name}"] = value
+            else:
+                settings[f"{name}.{field.name}"] = asdict(value) if isinstance(value, Weights) else value
+    return arrays, settings
+
+
+def _restored(arrays: dict[str, Array], settings: dict[str, Any]) -> tuple[Plan, Array, Run]:
+    found: dict[str, dict[str, Any]] = {"plan": {}, "run": {}}
+    for name, value in (arrays | settings).items():
+        owner, _, field = name.partition(".")
+        if field:
+            found[owner][field] = tuple(value) if isinstance(value, list) else value
+    for name in ("weights", "learning"):
+        weights: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in found["plan"][name].items()}
+        found["plan"][name] = Weights(**weights)
+    return Plan(**found["plan"]), arrays["drive"], Run(**found["run"])
 
 
 def _untrained(twin: Model, plan: Plan) -> Array:
@@ -192,7 +233,6 @@ def _planted(model: Model, q: Array) -> Array:
 
     A sole that starts inside the ground is thrown out at a speed that grows as the time step shrinks.
     """
-    from scipy.optimize import least_squares
 
     def heights(q: Array) -> Array:
         rotation, origin = model.frames(q)
@@ -207,13 +247,15 @@ def _planted(model: Model, q: Array) -> Array:
             continue  # a foot in the air stays as it is
         angles = [6 + model.link(name + suffix) for name in ("talus", "calcn")]
 
-        def uneven(x: Array, angles: list[int] = angles, mine: Array = mine) -> Array:
-            turned = q.copy()
-            turned[angles] = x
-            height = heights(turned)[mine]
-            return height - height.mean()
-
-        q[angles] = least_squares(uneven, q[angles]).x
+        for _ in range(FLATTENINGS):  # Gauss and Newton, with slopes by differences
+            height = heights(q)[mine]
+            slopes = []
+            for angle in angles:
+                turned = q.copy()
+                turned[angle] += 1e-6
+                slopes.append((heights(turned)[mine] - height) * 1e6)
+            system = np.transpose(slopes)
+            q[angles] -= np.linalg.lstsq(system - system.mean(axis=0), height - height.mean(), rcond=None)[0]
     q[1] -= heights(q).min()
     return q
 

@@ -1,8 +1,12 @@
 """Shared fixtures: random multibody trees with the topology of the body model."""
 
+import os
+
 import numpy as np
 import pytest
 from reference.kinematics import Tree
+
+os.environ["SIMLAB_CACHE"] = ""  # tests learn anew
 
 PARENT = np.array([-1, 0, 1, 2, 0, *range(4, 12), 0, *range(13, 21)], dtype=np.int32)
 RIGHT, LEFT = slice(4, 13), slice(13, 22)

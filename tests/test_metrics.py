@@ -6,9 +6,11 @@ import itertools
 import math
 from dataclasses import replace
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 from figures import OPENCAP, SQUAT2, WIDTH, figure, mirrored, needs_recordings, squat_angle, turned
+from hypothesis import given
 
 from simlab import metrics, recording
 from simlab.motion import COORDINATES, GroundReaction, Motion
@@ -259,3 +261,11 @@ def test_another_laboratory_facing_backwards():
     assert found.ground_reaction is not None and found.body_weight == pytest.approx(613, abs=5)
     # The first plate of the file is under the left foot.
     assert found.ground_reaction.force[0, :, 1] == pytest.approx([279.6, 330.8], abs=0.1)
+
+
+@given(st.lists(st.floats(-2, 2), min_size=3, max_size=60, unique=True), st.floats(0.05, 1.5))
+def test_prominent_peaks_are_scipys(curve: list[float], prominence: float) -> None:
+    from scipy.signal import find_peaks
+
+    values = np.array(curve)
+    assert metrics.prominent_peaks(values, prominence) == find_peaks(values, prominence=prominence)[0].tolist()

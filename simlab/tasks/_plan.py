@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-from scipy.interpolate import CubicSpline
-from scipy.ndimage import gaussian_filter1d
-from scipy.optimize import least_squares
 
 from simlab.model import Model, state
 from simlab.motion import COORDINATES, Array, readonly
@@ -75,6 +72,8 @@ class Plan:
 
 def profile(depths: list[tuple[float, float]], period: float) -> tuple[Array, Array]:
     """A smooth curve through (time [s], value) knots: raised cosines between, corners rounded. Returns time, curve."""
+    from scipy.ndimage import gaussian_filter1d
+
     knots = np.array(depths)
     time = np.arange(round(knots[-1, 0] / period) + 1) * period
     curve = np.full_like(time, knots[0, 1])
@@ -114,6 +113,8 @@ def postures(
 
     expand completes the solved coordinates to all that differ from zero; residual gets them, the state and the depth.
     """
+    from scipy.optimize import least_squares
+
     x = np.array([guess.get(name, 0.0) for name in solve_for])
     rows = []
     for depth in depths:
@@ -144,6 +145,8 @@ def plan(
     learning: Weights,
 ) -> Plan:
     """Poses along the depth and the depth over time make the reference and its derivatives."""
+    from scipy.interpolate import CubicSpline
+
     period = time[1] - time[0]
     com = np.array([model.centre_of_mass(state(model, pose)) for pose in poses])
     curves = CubicSpline(depths, np.hstack([poses, com]))
