@@ -11,7 +11,9 @@ import importlib.metadata
 import os
 import platform
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+import whole_models
 from reference import kinematics as twin_kinematics
 from reference import muscle as twin_muscle
 from reference import passive as twin_passive
@@ -30,12 +33,13 @@ from rivals import MuJoCo, Pinocchio
 
 from simlab import anatomy, tasks
 from simlab.control import WholeBody
-from simlab.kernels import kinematics, muscle, passive, path
+from simlab.kernels import contact, kinematics, muscle, passive, path
 from simlab.model import GRAVITY, MAX_VELOCITY, Model, build, state
 from simlab.muscles import ACTIVATION_S, DEACTIVATION_S, Muscles
+from simlab.plant import plant
 from simlab.simulate import Result, simulate
 from simlab.subject import Subject, change
-from simlab.world import World
+from simlab.world import ERP, FRICTION, World
 
 REPEATS, SPAN_S = 15, 0.02
 """Repeats of each measurement, and how long one of them lasts at least."""
@@ -133,7 +137,8 @@ def muscle_rows(model: Model, q: np.ndarray, v: np.ndarray) -> Iterator[tuple]:
     lengths()
     yield f"lengths and arms of {2 * m} muscles", lengths, "twin", twin_lengths, apart((L, dL), twin_lengths())
     path.rates(dL, rates, V)
-    inputs = tuple(a.ravel() for a in (L, V, s.F0, s.lopt, s.lts, s.penn, s.onset, s.one, s.slack, s.gain))
+    inputs = tuple(a.ravel() for a in (L, V, *s.arguments()))
+    by_angle = (*inputs[:5], s.penn.ravel(), *inputs[6:])
     out = tuple(np.empty(2 * m) for _ in range(3))
 
     def contraction() -> None:
@@ -144,8 +149,8 @@ def muscle_rows(model: Model, q: np.ndarray, v: np.ndarray) -> Iterator[tuple]:
         f"forces of {2 * m} muscles",
         contraction,
         "twin",
-        lambda: twin_muscle.contraction(*inputs, MAX_VELOCITY),
-        apart(out, twin_muscle.contraction(*inputs, MAX_VELOCITY)),
+        lambda: twin_muscle.contraction(*by_angle, MAX_VELOCITY),
+        apart(out, twin_muscle.contraction(*by_angle, MAX_VELOCITY)),
     )
     a, u = np.full(m, 0.3), np.linspace(0, 1, m)
     times = (1e-3, ACTIVATION_S, DEACTIVATION_S)
@@ -173,24 +178,71 @@ def muscle_rows(model: Model, q: np.ndarray, v: np.ndarray) -> Iterator[tuple]:
     )
 
 
-def loop_rows(result: Result) -> Iterator[tuple[str, float, str]]:
-    """What a simulation is made of: name, time [us], note."""
-    model, run = result.model, result.run
-    body, middle = Muscles(model), len(run.time) // 2
+def step_rows(result: Result, tick_us: float) -> Iterator[tuple[str, float, str]]:
+    """What a millisecond of the squat is made of: name, time [us], note. The parts are timed alone, on warm caches."""
+    model, run, middle = result.model, result.run, len(result.run.time) // 2
+    q, v, activation = run.q[middle], run.v[middle], run.activation[middle].copy()
+    body = Muscles(model)
+    body.update(q, v)
+    torque = body.torque(activation, v)
+    torque[:3] += run.lumbar[middle]
+    s, m, spheres = model.skeleton, model.muscles, model.spheres
+    angles = q[10:].reshape(2, 9)
+    floor = contact.Contact(s.arguments(), spheres.arguments(), FRICTION, ERP, 1e-3, (0.0, -GRAVITY, 0.0))
+    point, force = np.empty((2, len(spheres.link), 3))
+    out = [np.empty(activation.size) for _ in range(3)]
+    length, dL, rate = np.empty(activation.shape), np.empty((*activation.shape, 8)), np.empty(activation.shape)
+    path.lengths(angles, *m.paths.arguments(), length, dL)
+    path.rates(dL, v[9:].reshape(2, 9), rate)
+    tissue = np.empty((2, 9))
     with World(model) as world:
-        world.reset(run.q[0])
-        now = world.state()
-        body.update(now.q, now.v)
-        torque = body.torque(run.activation[0], now.v)
-        resetting = median_us(lambda: world.reset(run.q[0]))
-        yield (
-            "physics step (pybullet)",
-            median_us(lambda: (world.reset(run.q[0]), world.step(torque))) - resetting,
-            "1 ms",
-        )
-        yield "state and ground reaction read", median_us(lambda: (world.state(), world.ground_reaction())), ""
-    q, v, activation = run.q[middle], run.v[middle], run.activation[middle]
-    yield "muscles and tissue of both legs", median_us(lambda: (body.update(q, v), body.torque(activation, v))), ""
+        world.reset(q, v)
+        steps = plant(world)
+        # muscles that are asleep far above the ground: a step without contact
+        world.reset(q + np.eye(28)[1], np.zeros(27))
+        flying = median_us(lambda: steps.advance(100, activation, activation, np.zeros(3))) / 100
+    parts = {
+        "muscle paths and arms": median_us(lambda: path.lengths(angles, *m.paths.arguments(), length, dL)),
+        "muscle forces": median_us(
+            lambda: muscle.contraction(
+                length.ravel(), rate.ravel(), *(a.ravel() for a in m.arguments()), MAX_VELOCITY, *out
+            )
+        ),
+        "activation": median_us(
+            lambda: muscle.activation(activation.ravel(), activation.ravel(), 1e-3, ACTIVATION_S, DEACTIVATION_S)
+        ),
+        "passive tissue": 2 * median_us(lambda: passive.torque(angles[0], v[9:18], model.passive[0], tissue[0])),
+        "contact": median_us(lambda: floor.forces(q, v, torque, point, force)),
+    }
+    airborne = median_us(lambda: floor.forces(q + np.eye(28)[1], v, torque, point, force))
+    bullet = flying - airborne - sum(us for name, us in parts.items() if name != "contact")
+    yield "physics step, state, commands (pybullet)", bullet, "by difference, in flight"
+    for name, us in parts.items():
+        yield name, us, ""
+    yield "control", tick_us / 10, "a tenth of a tick"
+    known = bullet + sum(parts.values()) + tick_us / 10
+    whole = 1e6 * result.wall_s / (10 * len(run.time))
+    yield "Python, recording, making the world", whole - known, "the rest"
+    yield "all", whole, f"real-time factor {1000 / whole:.1f}"
+
+
+def core_rows(repeats: int = 12) -> Iterator[tuple[str, float]]:
+    """Squats a minute with as many processes as given."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    for workers in (1, 2):
+        if workers > (os.cpu_count() or 1):
+            continue
+        with ProcessPoolExecutor(workers) as pool:
+            list(pool.map(one_squat, range(2 * workers)))  # everyone has learned
+            began = time.perf_counter()
+            list(pool.map(one_squat, range(repeats * workers)))
+            yield f"{workers} process" + "es" * (workers > 1), 60 * repeats * workers / (time.perf_counter() - began)
+
+
+def one_squat(k: int) -> bool:
+    weak = change(Subject(), [f"both.gluteus_medius_strength={0.6 + 0.01 * k:.2f}"])
+    return simulate(build(weak), tasks.load("squat")).success
 
 
 @contextmanager
@@ -218,10 +270,31 @@ def closed_loop(name: str, repeats: int = 3) -> tuple[Result, float, list[tuple[
     first = simulate(build(Subject()), task)
     weak = build(change(Subject(), ["right.gluteus_medius_strength=0.6"]))
     with timed_ticks() as ticks:
-        next_s = statistics.median(simulate(weak, task).wall_s for _ in range(repeats))
-    lasted = float(first.run.time[-1])
-    rows = [(f"{name}, first (planned, learned)", lasted, first.wall_s), (f"{name}, next", lasted, next_s)]
-    return first, statistics.median(ticks), rows
+        again = [simulate(weak, task) for _ in range(repeats)]
+    again.sort(key=lambda result: result.wall_s)
+    lasted, middle = float(first.run.time[-1]), again[repeats // 2]
+    rows = [(f"{name}, first (planned, learned)", lasted, first.wall_s), (f"{name}, next", lasted, middle.wall_s)]
+    return middle, statistics.median(ticks), rows
+
+
+def shell_rows(repeats: int = 5) -> Iterator[str]:
+    """Wall times of the command line, processes and imports included."""
+    yield f"{'from the shell':42}{'s':>9}"
+    with tempfile.TemporaryDirectory() as folder:
+        cases = {
+            "import simlab": [sys.executable, "-c", "import simlab"],
+            "simlab squat --no-render (3 s), warm": [
+                *(sys.executable, "-m", "simlab.cli", "squat", "--no-render", "--json", "--out", folder)
+            ],
+        }
+        environment = os.environ | {"SIMLAB_CACHE": str(Path(folder) / "habits")}
+        for name, command in cases.items():
+            spans = []
+            for _ in range(repeats + 1):
+                began = time.perf_counter()
+                subprocess.run(command, check=True, capture_output=True, env=environment)
+                spans.append(time.perf_counter() - began)
+            yield f"{name:42}{statistics.median(spans[1:]):9.2f}"
 
 
 def machine() -> str:
@@ -230,7 +303,7 @@ def machine() -> str:
     lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
     models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     versions = " ".join(
-        f"{n} {importlib.metadata.version(n)}" for n in ("numpy", "pybullet", "proxsuite", "pin", "mujoco")
+        f"{n} {importlib.metadata.version(n)}" for n in ("numpy", "pybullet", "pin", "mujoco", "opensim")
     )
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     processor = models[0] if models else platform.processor()
@@ -245,14 +318,25 @@ def main() -> None:
     for name, ours, other, theirs, difference in (*tree_rows(model, q, v), *muscle_rows(model, q, v)):
         mine, its = median_us(ours), median_us(theirs)
         print(f"{name:32}{mine:11.1f}{other:>12}{its:11.1f}{its / mine:8.1f}{difference:11.0e}")
+    os.environ["SIMLAB_CACHE"] = ""  # the first simulation learns
     finished = [closed_loop(name) for name in ("squat", "single_leg_squat")]
-    print(f"\n{'a part of the loop':42}{'us':>9}")
-    ticks = [(f"controller tick, {r.task.name}", us, f"every {1e3 * r.plan.period:.0f} ms") for r, us, _ in finished]
-    for name, spent, note in (*loop_rows(finished[0][0]), *ticks):
-        print(f"{name:42}{spent:9.0f}  {note}")
+    print(f"\n{'a physics step of the squat':42}{'us':>9}")
+    for name, spent, note in step_rows(*finished[0][:2]):
+        print(f"{name:42}{spent:9.1f}  {note}")
+    for result, us, _ in finished:
+        print(f"{f'controller tick, {result.task.name}':42}{us:9.1f}  every {1e3 * result.plan.period:.0f} ms")
     print(f"\n{'a simulation':42}{'simulated s':>12}{'wall s':>9}{'real-time factor':>18}")
     for name, simulated, wall in (row for _, _, rows in finished for row in rows):
         print(f"{name:42}{simulated:12.2f}{wall:9.2f}{simulated / wall:18.2f}")
+    print()
+    print(*whole_models.lines(), sep="\n")
+    print(f"\n{'cores':42}{'squats/min':>12}{'x one':>9}")
+    alone = 0.0
+    for name, rate in core_rows():
+        alone = alone or rate
+        print(f"{name:42}{rate:12.0f}{rate / alone:9.2f}")
+    print()
+    print(*shell_rows(), sep="\n")
 
 
 if __name__ == "__main__":

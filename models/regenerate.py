@@ -188,8 +188,8 @@ FIT, HELD_OUT = 9000, 3000  # poses; half of the held-out ones in the squat rang
 ARM_WEIGHT = 0.3  # a moment-arm error of 3 mm/rad counts as a length error of 1 mm
 BRANCH = 1.5e-3  # a length further than this from its smooth branch is a wrap that fell off its cylinder [m]
 OFF_BRANCH = 4e-3  # the same when the accuracy is reported: larger errors are counted, not averaged [m]
-LENGTH_GOAL, ARM_GOAL = 0.25e-3, 1.0e-3  # stop adding terms when both RMS errors are below [m], [m/rad]
-MAX_TERMS = 100
+LENGTH_GOAL, ARM_GOAL = 0.25e-3, 0.9e-3  # stop adding terms when both RMS errors are below [m], [m/rad]
+MAX_TERMS = 160
 HIP_DEGREE = 8
 DEGREE = {2: 7, 3: 7, 5: 5, 6: 6}
 """Total degree of the candidate monomials by the number of angles a muscle crosses."""
@@ -289,7 +289,7 @@ class Problem:
         while True:
             weight = np.linalg.solve(gram[np.ix_(terms, terms)] + 1e-12 * np.eye(len(terms)), moment[terms])
             error = self.residual(weight / scale[terms], np.array(terms))[:, self.keep]
-            length_rms, arm_rms = rms(error[0]), rms(error[1:]) / ARM_WEIGHT
+            length_rms, arm_rms = rms(error[0]), max(map(rms, error[1:])) / ARM_WEIGHT
             if (length_rms < LENGTH_GOAL and arm_rms < ARM_GOAL) or len(terms) == min(MAX_TERMS, len(moment)):
                 return np.array(terms), weight / scale[terms]
             terms.append(self._next(gram, moment, terms, weight))
