@@ -23,8 +23,8 @@ DEF FULL_STEPS = 12
 DEF MOST = 100
 DEF BISECTIONS = 40
 DEF REFINEMENTS = 1
-DEF STAGES = 6
-DEF EASE = 10.0
+DEF STAGES = 10
+DEF EASE = 4.0
 DEF SLACK = 1e-10           # a bound that is met this well is kept: rounding must not make the set flicker
 DEF FORCE_SLACK = 1e-7      # forces are the least certain: their D is small
 

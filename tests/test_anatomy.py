@@ -194,7 +194,9 @@ def test_reported_accuracy() -> None:
     for row in report:
         assert float(row["squat_length_rms_all_mm"]) <= 1.0, row
         assert float(row["squat_off_branch_share"]) <= 0.005, row
-        assert max(float(v) for k, v in row.items() if "arm_rms" in k and v) <= 2.0, row
+        assert max(float(v) for k, v in row.items() if "arm_rms" in k and v) <= (
+            2.0 if row["muscle"] == "gaslat" else 1.0
+        ), row  # gaslat jumps off a cylinder
 
 
 def test_muscles_cross_only_their_joints() -> None:

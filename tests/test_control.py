@@ -69,13 +69,16 @@ def test_recorded_programmes_have_the_answers_of_proxqp(case: str) -> None:
     drive = recorded.drive  # any drive will do, as long as both are pulled to the same
     for weights in (plan.weights, plan.learning, replace(plan.weights, frontal=0.3)):
         brain = WholeBody(model, plan, weights, drive)
-        held = 0
+        held = compared = 0
         for tick in range(1, len(recorded.time), len(recorded.time) // 12):
             q, v, activation = recorded.q[tick], recorded.v[tick], recorded.activation[tick]
             full = twin.programme(model, plan, weights, drive[tick], tick, q, v, activation)
-            x = full.solve()
-            assert x is not None
             excitation = brain.excite(tick, State(q, v), activation.copy())
+            assert_optimal(full, optimum(brain))
+            x = full.solve()
+            if x is None:  # ProxQP does not arrive everywhere
+                continue
+            compared += 1
             assert brain.command.ravel() == pytest.approx(x[full.activation], abs=1e-6)
             assert brain.lumbar == pytest.approx(x[full.lumbar], abs=1e-4)  # of up to 300 Nm
             assert brain.contact.ravel() == pytest.approx(x[full.contact], abs=1e-2)  # N; 1e-10 of the cost
@@ -85,7 +88,7 @@ def test_recorded_programmes_have_the_answers_of_proxqp(case: str) -> None:
             assert excitation == pytest.approx(wanted, abs=1e-12)
             held += (x[full.activation] - full.lower[full.activation] < 1e-9).sum()
         assert brain.failures == 0
-        assert held, "no bound was ever active"
+        assert held and compared >= 10, "no bound was ever active, or too little to compare with"
 
 
 def test_a_cold_start_gets_there_too() -> None:

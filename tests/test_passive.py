@@ -126,7 +126,7 @@ def test_damping_never_gives_power(q: NDArray, qd: NDArray, coef: NDArray) -> No
     power = damping * qd
     rounding = 1e-12 * np.abs(torque(q, qd, coef)) * np.abs(qd)
     assert (power <= rounding).all()
-    np.testing.assert_allclose(power, -coef[:, DAMPING] * qd**2, atol=1e-6, rtol=1e-6)
+    assert (np.abs(power + coef[:, DAMPING] * qd**2) <= 1e-6 * (1 + np.abs(power)) + rounding).all()
 
 
 @quick
