@@ -36,10 +36,10 @@ from simlab.control import WholeBody
 from simlab.kernels import contact, kinematics, muscle, passive, path
 from simlab.model import GRAVITY, MAX_VELOCITY, Model, build, state
 from simlab.muscles import ACTIVATION_S, DEACTIVATION_S, Muscles
-from simlab.plant import plant
+from simlab.plant import Compiled
 from simlab.simulate import Result, simulate
 from simlab.subject import Subject, change
-from simlab.world import ERP, FRICTION, World
+from simlab.world import ERP, FRICTION
 
 REPEATS, SPAN_S = 15, 0.02
 """Repeats of each measurement, and how long one of them lasts at least."""
@@ -178,8 +178,9 @@ def muscle_rows(model: Model, q: np.ndarray, v: np.ndarray) -> Iterator[tuple]:
     )
 
 
-def step_rows(result: Result, tick_us: float) -> Iterator[tuple[str, float, str]]:
-    """What a millisecond of the squat is made of: name, time [us], note. The parts are timed alone, on warm caches."""
+def step_rows(result: Result, tick_us: float, step_us: float) -> Iterator[tuple[str, float, str]]:
+    """What a millisecond of the squat is made of: name, time [us], note. Our parts are timed alone, on warm caches;
+    tick_us, step_us: medians of a controller tick and of a step inside the simulation."""
     model, run, middle = result.model, result.run, len(result.run.time) // 2
     q, v, activation = run.q[middle], run.v[middle], run.activation[middle].copy()
     body = Muscles(model)
@@ -195,12 +196,6 @@ def step_rows(result: Result, tick_us: float) -> Iterator[tuple[str, float, str]
     path.lengths(angles, *m.paths.arguments(), length, dL)
     path.rates(dL, v[9:].reshape(2, 9), rate)
     tissue = np.empty((2, 9))
-    with World(model) as world:
-        world.reset(q, v)
-        steps = plant(world)
-        # muscles that are asleep far above the ground: a step without contact
-        world.reset(q + np.eye(28)[1], np.zeros(27))
-        flying = median_us(lambda: steps.advance(100, activation, activation, np.zeros(3))) / 100
     parts = {
         "muscle paths and arms": median_us(lambda: path.lengths(angles, *m.paths.arguments(), length, dL)),
         "muscle forces": median_us(
@@ -214,15 +209,12 @@ def step_rows(result: Result, tick_us: float) -> Iterator[tuple[str, float, str]
         "passive tissue": 2 * median_us(lambda: passive.torque(angles[0], v[9:18], model.passive[0], tissue[0])),
         "contact": median_us(lambda: floor.forces(q, v, torque, point, force)),
     }
-    airborne = median_us(lambda: floor.forces(q + np.eye(28)[1], v, torque, point, force))
-    bullet = flying - airborne - sum(us for name, us in parts.items() if name != "contact")
-    yield "physics step, state, commands (pybullet)", bullet, "by difference, in flight"
+    yield "physics step, state, commands (pybullet)", step_us - sum(parts.values()), "the rest of the plant's time"
     for name, us in parts.items():
         yield name, us, ""
     yield "control", tick_us / 10, "a tenth of a tick"
-    known = bullet + sum(parts.values()) + tick_us / 10
-    whole = 1e6 * result.wall_s / (10 * len(run.time))
-    yield "Python, recording, making the world", whole - known, "the rest"
+    whole = 1e6 * result.wall_s / (10 * len(result.run.time))
+    yield "Python, recording, making the world", whole - step_us - tick_us / 10, "the rest"
     yield "all", whole, f"real-time factor {1000 / whole:.1f}"
 
 
@@ -246,35 +238,36 @@ def one_squat(k: int) -> bool:
 
 
 @contextmanager
-def timed_ticks() -> Iterator[list[float]]:
-    """Times of every controller tick [us] of the simulations inside."""
-    excite, spans = WholeBody.excite, []
+def timed(owner: type, name: str) -> Iterator[list[float]]:
+    """Times of every call of a method [us] of the simulations inside."""
+    method, spans = getattr(owner, name), []
 
-    def timed(self: WholeBody, *arguments: Any, **keywords: Any) -> np.ndarray:
+    def stopwatch(*arguments: Any, **keywords: Any) -> Any:
         began = time.perf_counter()
         try:
-            return excite(self, *arguments, **keywords)
+            return method(*arguments, **keywords)
         finally:
             spans.append(1e6 * (time.perf_counter() - began))
 
-    WholeBody.excite = timed
+    setattr(owner, name, stopwatch)
     try:
         yield spans
     finally:
-        WholeBody.excite = excite
+        setattr(owner, name, method)
 
 
-def closed_loop(name: str, repeats: int = 3) -> tuple[Result, float, list[tuple[str, float, float]]]:
-    """A simulation, the median controller tick [us] of those after it, and rows of name, simulated [s], wall [s]."""
+def closed_loop(name: str, repeats: int = 5) -> tuple[Result, float, float, list[tuple[str, float, float]]]:
+    """A simulation, the median controller tick and tick of physics [us] of it and its like, and rows of name, simulated
+    [s], wall [s]."""
     task = tasks.load(name)
     first = simulate(build(Subject()), task)
     weak = build(change(Subject(), ["right.gluteus_medius_strength=0.6"]))
-    with timed_ticks() as ticks:
+    with timed(WholeBody, "excite") as ticks, timed(Compiled, "advance") as steps:
         again = [simulate(weak, task) for _ in range(repeats)]
     again.sort(key=lambda result: result.wall_s)
     lasted, middle = float(first.run.time[-1]), again[repeats // 2]
     rows = [(f"{name}, first (planned, learned)", lasted, first.wall_s), (f"{name}, next", lasted, middle.wall_s)]
-    return middle, statistics.median(ticks), rows
+    return middle, statistics.median(ticks), statistics.median(steps), rows
 
 
 def shell_rows(repeats: int = 5) -> Iterator[str]:
@@ -321,12 +314,12 @@ def main() -> None:
     os.environ["SIMLAB_CACHE"] = ""  # the first simulation learns
     finished = [closed_loop(name) for name in ("squat", "single_leg_squat")]
     print(f"\n{'a physics step of the squat':42}{'us':>9}")
-    for name, spent, note in step_rows(*finished[0][:2]):
+    for name, spent, note in step_rows(finished[0][0], finished[0][1], finished[0][2] / 10):
         print(f"{name:42}{spent:9.1f}  {note}")
-    for result, us, _ in finished:
+    for result, us, *_ in finished:
         print(f"{f'controller tick, {result.task.name}':42}{us:9.1f}  every {1e3 * result.plan.period:.0f} ms")
     print(f"\n{'a simulation':42}{'simulated s':>12}{'wall s':>9}{'real-time factor':>18}")
-    for name, simulated, wall in (row for _, _, rows in finished for row in rows):
+    for name, simulated, wall in (row for *_, rows in finished for row in rows):
         print(f"{name:42}{simulated:12.2f}{wall:9.2f}{simulated / wall:18.2f}")
     print()
     print(*whole_models.lines(), sep="\n")

@@ -280,10 +280,10 @@ def table(osim: Path = OSIM) -> Iterator[Row]:
 
 def lines(osim: Path = OSIM) -> Iterator[str]:
     """The table as text."""
-    yield f"{'a whole model':26}{'dof':>4}{'muscles':>9}{'step ms':>9}{'us/step':>9}{'real-time factor':>18}"
+    yield f"{'a whole model':30}{'dof':>4}{'muscles':>9}{'step ms':>9}{'us/step':>9}{'real-time factor':>18}"
     for row in table(osim):
         times = f"{row.step_ms:9.2f}{row.us_per_step:9.0f}{row.real_time_factor:18.2f}"
-        yield f"{row.name:26}{row.dof:4}{row.muscles:9}{times}  {row.note}"
+        yield f"{row.name:30}{row.dof:4}{row.muscles:9}{times}  {row.note}"
 
 
 if __name__ == "__main__":
