@@ -4,19 +4,19 @@
 # points of the spheres change it to v* + M^-1 J^T l, and are those of least  |L v* + L^-T J^T l|^2 / 2 + g . l  in the
 # friction pyramids (M = L^T L): no sphere goes deeper than it is (g: it may close its gap, and ERP of a depth is taken
 # back), none slides that need not (Anitescu 2006, Optimization-based simulation of nonsmooth rigid multibody dynamics,
-# doi 10.1007/s10107-005-0590-7). With K^T = L^-T J^T and r = L v* this is the programme of _qp.pxd, whose t is L v. A tiny COMPLIANCE makes the impulses of redundant points unique.
+# doi 10.1007/s10107-005-0590-7). With K^T = L^-T J^T and r = L v* this is the programme of _qp.pxd, whose t is L v.
+# A tiny COMPLIANCE makes the impulses of redundant points unique.
 from libc.string cimport memset
 
-from _kinematics cimport (
-    Pose, Tree, factor_mass, mass_bias, motion, point_jacobian, solve_mass, solve_transposed, tree
-)
+from _kinematics cimport Pose, Tree, factor_mass, mass_bias, motion, solve_transposed, tree
+from _math cimport cross, rotate
 from _qp cimport Problem, minimise
 
 DEF NV = 27
 DEF ROW = 28
 DEF SPHERES = 16
 DEF NEAR = 0.01                 # a sphere farther from the ground than this cannot reach it in a step [m]
-DEF SLOP = 1e-5               # Bullet's: a sphere rests this deep in the ground [m]
+DEF SLOP = 1e-5                 # Bullet's: a sphere rests this deep in the ground [m]
 DEF COMPLIANCE = 1e-6           # [1/kg]; times an impulse of 0.05 Ns: 5e-8 m/s
 
 cdef struct Ground:
@@ -32,7 +32,8 @@ cdef struct Ground:
     Pose at
     double M[NV * NV]
     double h[NV]
-    double J[SPHERES * 3 * NV]
+    double twist[6 * NV]
+    int chain[NV]
     double y[3 * SPHERES + 136]
 
 
@@ -43,13 +44,63 @@ cdef inline int stand_on(
     cdef const int[::1] link = spheres[0]
     cdef const double[:, ::1] centre = spheres[1]
     cdef const double[::1] radius = spheres[2]
+    cdef int root[NV]
+    cdef int tip[NV]
+    cdef int u
     memset(w, 0, sizeof(Ground))
     w.tree = tree(skeleton)
     w.spheres, w.link, w.centre, w.radius = link.shape[0], &link[0], &centre[0, 0], &radius[0]
     w.problem.mu, w.erp, w.dt, w.gravity = friction, erp, dt, gravity
     if w.tree.n + 5 != NV or w.spheres > SPHERES:
         raise ValueError("a body of another size than the ground was made for")
+    # unknowns of the programme: leaves first, the base last; what hangs on the base by itself is a branch
+    w.problem.trunk = NV - 6 & ~3
+    for u in range(1, w.tree.n):
+        root[u] = u if w.tree.parent[u] == 0 else root[w.tree.parent[u]]
+        tip[root[u]] = u
+    for u in range(1, w.tree.n):
+        w.problem.branch[NV - 6 - u] = NV - 6 - tip[root[u]] & ~3
+        w.problem.branch_end[NV - 6 - u] = min(NV - 5 - root[u], w.problem.trunk)
     return 0
+
+
+cdef inline int _twist(Ground* w, int link) noexcept nogil:
+    # L^-T times the transposed Jacobian of a link's velocity: linear at its origin, angular. w.twist has a row of six for
+    # each degree of freedom that moves the link, w.chain their numbers, leaves first. Returns how many.
+    cdef double arm[3]
+    cdef double x
+    cdef double* row
+    cdef double* below
+    cdef int u = link, count = 0, i, k, n
+    while u > 0:
+        w.chain[count] = 5 + u
+        row = w.twist + 6 * count
+        for k in range(3):
+            arm[k] = w.at.p[3 * link + k] - w.at.p[3 * u + k]
+            row[3 + k] = w.at.z[3 * u + k]
+        cross(row + 3, arm, row)
+        count += 1
+        u = w.tree.parent[u]
+    for k in range(3):
+        arm[k] = w.at.p[3 * link + k] - w.at.p[k]
+    for i in range(5, -1, -1):
+        w.chain[count] = i
+        row = w.twist + 6 * count
+        for k in range(6):
+            row[k] = 1.0 if k == i else 0.0
+        if i >= 3:
+            cross(row + 3, arm, row)
+        count += 1
+    for n in range(count):
+        row = w.twist + 6 * n
+        x = 1.0 / w.M[(NV + 1) * w.chain[n]]
+        for k in range(6):
+            row[k] *= x
+        for i in range(n + 1, count):
+            below, x = w.twist + 6 * i, w.M[NV * w.chain[n] + w.chain[i]]
+            for k in range(6):
+                below[k] -= x * row[k]
+    return count
 
 
 cdef inline int ground_forces(
@@ -60,52 +111,58 @@ cdef inline int ground_forces(
     cdef Problem* p = &w.problem
     cdef int touching[SPHERES]
     cdef double local[3]
-    cdef double drift[3]
-    cdef double speed[NV]       # M v*, then v*
-    cdef double gap, x
-    cdef double* J
-    cdef int s, i, k, row, found, count = 0
+    cdef double arm[3]
+    cdef double velocity[3]
+    cdef double rest[NV]        # tau - h, then L^-T (tau - h)
+    cdef double gap
+    cdef double* K
+    cdef int s, i, k, row, found, count = 0, link = -1, chained = 0
+    memset(force, 0, 3 * w.spheres * sizeof(double))
     motion(&w.tree, q, v, &w.at)
     mass_bias(&w.tree, &w.at, w.gravity, w.M, w.h)
     if not factor_mass(NV, w.M):
         return -1
     for i in range(NV):
-        speed[i] = (torque[i - 6] if i >= 6 else 0.0) - w.h[i]
-    solve_mass(NV, w.M, speed)
+        p.r[NV - 1 - i] = 0.0
+        for k in range(i + 1):
+            p.r[NV - 1 - i] += w.M[NV * i + k] * v[k]
+        rest[i] = (torque[i - 6] if i >= 6 else 0.0) - w.h[i]
+    solve_transposed(NV, w.M, rest)
     for i in range(NV):
-        speed[i] = v[i] + w.dt * speed[i]
+        p.r[NV - 1 - i] += w.dt * rest[i]
+    p.r[NV] = 0.0
     p.scalars = 0
     for s in range(w.spheres):
         for k in range(3):
             local[k] = w.centre[3 * s + k] - w.radius[s] * w.at.R[9 * w.link[s] + 3 + k]
-            force[3 * s + k] = 0.0
-        J = w.J + 3 * NV * count
-        point_jacobian(&w.tree, &w.at, w.link[s], local, point + 3 * s, J, drift)
+        rotate(w.at.R + 9 * w.link[s], local, arm)
+        for k in range(3):
+            point[3 * s + k] = w.at.p[3 * w.link[s] + k] + arm[k]
         gap = point[3 * s + 1] + SLOP
         if gap > NEAR:
             w.held[s] = 0
             continue
+        if w.link[s] != link:
+            link = w.link[s]
+            chained = _twist(w, link)
+        row = 3 * count
         for k in range(3):
-            row = 3 * count + k
-            p.D[row] = COMPLIANCE
-            p.g[row] = 0.0
-            for i in range(ROW):
-                p.K[ROW * row + i] = J[NV * k + i] if i < NV else 0.0
-        p.g[3 * count + 1] = gap / w.dt if gap > 0.0 else w.erp * gap / w.dt
+            p.D[row + k] = COMPLIANCE
+            p.g[row + k] = 0.0
+            p.first[row + k], p.last[row + k] = p.branch[NV - 6 - link], p.branch_end[NV - 6 - link] + 3 & ~3
+        p.g[row + 1] = gap / w.dt if gap > 0.0 else w.erp * gap / w.dt
+        K = p.K + ROW * row
+        memset(K, 0, 3 * ROW * sizeof(double))
+        for i in range(chained):  # velocity of the point: v + w x arm
+            cross(w.twist + 6 * i + 3, arm, velocity)
+            for k in range(3):
+                K[ROW * k + NV - 1 - w.chain[i]] = w.twist[6 * i + k] + velocity[k]
         p.force_set[count] = w.held[s]
         touching[count] = s
         count += 1
     if count == 0:
         return 0
     p.forces = count
-    for row in range(3 * count):
-        solve_transposed(NV, w.M, p.K + ROW * row)
-    for i in range(NV):
-        x = 0.0
-        for k in range(i + 1):
-            x += w.M[NV * i + k] * speed[k]
-        p.r[i] = x
-    p.r[NV] = 0.0
     found = minimise(p, w.y)
     for i in range(count):
         s = touching[i]

@@ -9,12 +9,13 @@ DEF MONOMIALS = 2048
 
 # Arrays (2, m) are right then left. Whoever holds one keeps the arrays alive that it points into.
 cdef struct Legs:
-    int m, monomials
+    int m, monomials, rows
     const double* lo
     const double* hi
     const int* parent
     const int* variable
     const int* row
+    const int* target
     const int* column
     const double* weight
     const double* F0
@@ -31,17 +32,18 @@ cdef struct Legs:
 
 cdef inline Legs legs(paths, muscles, tissue, double vmax, double lumbar_damping) except *:
     """paths: `Paths.arguments()`; muscles: F0 .. gain, each (2, m); tissue (2, 9, 9): `Model.passive`."""
-    cdef const double[::1] lo = paths[0], hi = paths[1], weight = paths[6]
-    cdef const int[::1] parent = paths[2], variable = paths[3], row = paths[4], column = paths[5]
+    cdef const double[::1] lo = paths[0], hi = paths[1], weight = paths[7]
+    cdef const int[::1] parent = paths[2], variable = paths[3], row = paths[4], target = paths[5]
+    cdef const int[::1] column = paths[6]
     cdef const double[:, ::1] F0 = muscles[0], lopt = muscles[1], lts = muscles[2], height = muscles[3]
     cdef const double[:, ::1] onset = muscles[4], one = muscles[5], slack = muscles[6], gain = muscles[7]
     cdef const double[:, :, ::1] coefficients = tissue
     cdef Legs out
-    out.m, out.monomials = F0.shape[1], parent.shape[0]
+    out.m, out.monomials, out.rows = F0.shape[1], parent.shape[0], target.shape[0]
     if out.m > MUSCLES or out.monomials > MONOMIALS:
         raise ValueError(f"at most {MUSCLES} muscles a leg and {MONOMIALS} monomials")
     out.lo, out.hi, out.weight = &lo[0], &hi[0], &weight[0]
-    out.parent, out.variable, out.row, out.column = &parent[0], &variable[0], &row[0], &column[0]
+    out.parent, out.variable, out.row, out.target, out.column = &parent[0], &variable[0], &row[0], &target[0], &column[0]
     out.F0, out.lopt, out.lts, out.height = &F0[0, 0], &lopt[0, 0], &lts[0, 0], &height[0, 0]
     out.onset, out.one, out.slack, out.gain = &onset[0, 0], &one[0, 0], &slack[0, 0], &gain[0, 0]
     out.tissue, out.vmax, out.lumbar_damping = &coefficients[0, 0, 0], vmax, lumbar_damping
@@ -56,7 +58,7 @@ cdef inline void leg_forces(
     cdef double V[2 * MUSCLES]
     cdef double fibre[2 * MUSCLES]
     path_lengths(
-        l.m, l.monomials, q + 10, LEG, l.lo, l.hi, l.parent, l.variable, l.row, l.column, l.weight, L, dL
+        l.m, l.monomials, q + 10, LEG, l.lo, l.hi, l.parent, l.variable, l.rows, l.row, l.target, l.column, l.weight, L, dL
     )
     path_rates(l.m, dL, v + 9, LEG, V)
     muscle_contraction(

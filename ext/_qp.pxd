@@ -14,14 +14,22 @@
 from libc.math cimport fabs, sqrt
 from libc.string cimport memcpy
 
+cdef extern from "_qp.h" nogil:
+    double simlab_dot(int first, int last, int trunk, int row, const double* a, const double* b)
+    void simlab_add(int first, int last, int trunk, int row, double factor, const double* a, double* total)
+    void simlab_gram(int fours, const int* first, const int* last, int trunk, int rank, int row, const double* Q, double* S)
+
+
 DEF RANK = 27
 DEF ROW = 28                # a row of K, padded to whole vectors
 DEF SCALARS = 136
 DEF FORCES = 16
 DEF VARIABLES = SCALARS + 3 * FORCES
-DEF FULL_STEPS = 12
+DEF FULL_STEPS = 6
+DEF PATIENCE = 30           # steps before the long way is taken
 DEF MOST = 100
-DEF BISECTIONS = 40
+DEF SEARCHES = 20
+DEF ENOUGH = 0.1
 DEF REFINEMENTS = 1
 DEF STAGES = 10
 DEF EASE = 4.0
@@ -47,6 +55,13 @@ cdef struct Problem:
     double low[SCALARS]
     double high[SCALARS]
     double mu
+    # Columns of K from `trunk` on may differ from zero in every row, the others in the rows of one branch only: those
+    # of a leg, say. Row j of K: first_j..last_j, whole vectors of four, and the trunk. Column k: branch_k..branch_end_k.
+    int trunk
+    int first[VARIABLES]
+    int last[VARIABLES]
+    int branch[ROW]
+    int branch_end[ROW]
     # the active set: in and out
     int scalar_set[SCALARS]
     int force_set[FORCES]
@@ -56,52 +71,75 @@ cdef struct Problem:
     double direction[VARIABLES * 3]
     double Q[VARIABLES * ROW]   # K times the direction
     double factor[RANK * ROW]
+    double inverse[RANK]        # of its diagonal
 
 
-cdef inline int cholesky(int n, int row, double* S) noexcept nogil:
-    # In place, lower triangle. Returns whether S is positive definite.
-    cdef int i, j, k
+cdef inline int cholesky(const Problem* p, double* S, double* inverse) noexcept nogil:
+    # Of S with rows as K's columns: its lower triangle, in place, and 1 over its diagonal. Returns whether S is positive
+    # definite.
+    cdef int i, j, k, end, trunk
     cdef double x
     cdef double column[ROW]
-    for j in range(n):
-        if not S[row * j + j] > 0.0:
+    cdef double* row
+    for j in range(RANK):
+        if not S[ROW * j + j] > 0.0:
             return 0
-        x = sqrt(S[row * j + j])
-        S[row * j + j] = x
-        x = 1.0 / x
-        for i in range(j + 1, n):
-            S[row * i + j] *= x
-            column[i] = S[row * i + j]
-        for i in range(j + 1, n):
-            x = column[i]
+        S[ROW * j + j] = sqrt(S[ROW * j + j])
+        x = inverse[j] = 1.0 / S[ROW * j + j]
+        end, trunk = p.branch_end[j], max(j + 1, p.trunk)
+        for i in range(j + 1, end):
+            S[ROW * i + j] *= x
+            column[i] = S[ROW * i + j]
+        for i in range(trunk, RANK):
+            S[ROW * i + j] *= x
+            column[i] = S[ROW * i + j]
+        for i in range(j + 1, end):
+            x, row = column[i], S + ROW * i
+            for k in range(j + 1, i + 1):
+                row[k] -= x * column[k]
+        for i in range(trunk, RANK):
+            x, row = column[i], S + ROW * i
             if x != 0.0:
-                for k in range(j + 1, i + 1):
-                    S[row * i + k] -= x * column[k]
+                for k in range(j + 1, end):
+                    row[k] -= x * column[k]
+                for k in range(trunk, i + 1):
+                    row[k] -= x * column[k]
     return 1
 
 
-cdef inline void cholesky_solve(int n, int row, const double* L, double* x) noexcept nogil:
-    cdef int i, k
-    for i in range(n):
-        for k in range(i):
-            x[i] -= L[row * i + k] * x[k]
-        x[i] /= L[row * i + i]
-    for i in range(n - 1, -1, -1):
-        x[i] /= L[row * i + i]
-        for k in range(i):
-            x[k] -= L[row * i + k] * x[i]
+cdef inline void _solve(const Problem* p, double* x) noexcept nogil:
+    # By the factor, in place.
+    cdef int i, k, whole
+    cdef double s0, s1, s2, s3, y
+    cdef const double* L
+    for i in range(RANK):
+        L = p.factor + ROW * i
+        s0 = s1 = s2 = s3 = 0.0
+        whole = i & ~3
+        for k in range(p.branch[i], whole, 4):
+            s0 += L[k] * x[k]
+            s1 += L[k + 1] * x[k + 1]
+            s2 += L[k + 2] * x[k + 2]
+            s3 += L[k + 3] * x[k + 3]
+        for k in range(whole, i):
+            s0 += L[k] * x[k]
+        x[i] = (x[i] - ((s0 + s1) + (s2 + s3))) * p.inverse[i]
+    for i in range(RANK - 1, -1, -1):
+        L = p.factor + ROW * i
+        y = x[i] * p.inverse[i]
+        for k in range(p.branch[i], i):
+            x[k] -= L[k] * y
+        x[i] = y
 
 
-cdef inline double _dot(const double* a, const double* b) noexcept nogil:
-    # four sums side by side, so that additions need not wait for one another
-    cdef double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0
-    cdef int k
-    for k in range(0, ROW, 4):
-        s0 += a[k] * b[k]
-        s1 += a[k + 1] * b[k + 1]
-        s2 += a[k + 2] * b[k + 2]
-        s3 += a[k + 3] * b[k + 3]
-    return (s0 + s1) + (s2 + s3)
+cdef inline double _dot(const Problem* p, int j, const double* a, const double* b) noexcept nogil:
+    # Over the columns of row j.
+    return simlab_dot(p.first[j], p.last[j], p.trunk, ROW, a, b)
+
+
+cdef inline void _add(const Problem* p, int j, double factor, const double* a, double* total) noexcept nogil:
+    # Over the columns of row j.
+    simlab_add(p.first[j], p.last[j], p.trunk, ROW, factor, a, total)
 
 
 cdef inline double _scalar(const Problem* p, int j, double y, double slack, int* state) noexcept nogil:
@@ -195,27 +233,24 @@ cdef inline int _newton(Problem* p, double* t, double* y) noexcept nogil:
     #
     # S spans eight orders of magnitude, and a force is a small difference of large products with t. So y is an unknown
     # of its own, and both are refined by what remains of their equations t = K^T y + r and y = -(g + K t) / D.
-    cdef int j, i, k, m, pass_
+    cdef int j, i, k, m, pass_, fours
+    cdef int first[VARIABLES]
+    cdef int last[VARIABLES]
     cdef double rest[ROW]
     cdef double left[VARIABLES]
-    cdef double x0, x1, x2, x3
-    cdef const double* a
-    cdef double* b
+    cdef double x0
     _columns(p)
     for i in range(RANK * ROW):
         p.factor[i] = 0.0
     for i in range(RANK):
         p.factor[ROW * i + i] = 1.0
-    for j in range(0, p.columns, 4):  # four at once: S is read and written a quarter as often
-        a = p.Q + ROW * j
-        for i in range(RANK):
-            x0, x1, x2, x3 = a[i], a[ROW + i], a[2 * ROW + i], a[3 * ROW + i]
-            if x0 == 0.0 and x1 == 0.0 and x2 == 0.0 and x3 == 0.0:  # a force has no lever on the other leg
-                continue
-            b = p.factor + ROW * i
-            for k in range(i + 1):
-                b[k] += x0 * a[k] + x1 * a[ROW + k] + x2 * a[2 * ROW + k] + x3 * a[3 * ROW + k]
-    if not cholesky(RANK, ROW, p.factor):
+    fours = (p.columns + 3) // 4
+    for i in range(fours):
+        first[i], last[i] = ROW, 0
+        for j in range(4 * i, min(4 * i + 4, p.columns)):
+            first[i], last[i] = min(first[i], p.first[p.member[j]]), max(last[i], p.last[p.member[j]])
+    simlab_gram(fours, first, last, p.trunk, RANK, ROW, p.Q, p.factor)
+    if not cholesky(p, p.factor, p.inverse):
         return 0
     for j in range(p.scalars):
         y[j] = 0.0 if p.scalar_set[j] == FREE else (p.low[j] if p.scalar_set[j] == LOW else p.high[j])
@@ -228,8 +263,7 @@ cdef inline int _newton(Problem* p, double* t, double* y) noexcept nogil:
             rest[k] = p.r[k] - t[k]
         for j in range(p.scalars + 3 * p.forces):
             if y[j] != 0.0:
-                for k in range(ROW):
-                    rest[k] += y[j] * p.K[ROW * j + k]
+                _add(p, j, y[j], p.K + ROW * j, rest)
         for j in range(p.columns):
             m = p.member[j]
             if m < p.scalars:
@@ -238,17 +272,17 @@ cdef inline int _newton(Problem* p, double* t, double* y) noexcept nogil:
                 left[j] = 0.0
                 for i in range(3):
                     left[j] += p.direction[3 * j + i] * (p.D[m] * y[m + i] + p.g[m + i])
-            left[j] += _dot(p.Q + ROW * j, t)
-            for k in range(ROW):
-                rest[k] -= left[j] * p.Q[ROW * j + k]
-        cholesky_solve(RANK, ROW, p.factor, rest)
+            if pass_:  # t was zero before
+                left[j] += _dot(p, m, p.Q + ROW * j, t)
+            _add(p, m, -left[j], p.Q + ROW * j, rest)
+        _solve(p, rest)
         for k in range(RANK):
             t[k] += rest[k]
             if not t[k] - t[k] == 0.0:  # not a number, or without end
                 return 0
         for j in range(p.columns):
             m = p.member[j]
-            x0 = -left[j] - _dot(p.Q + ROW * j, rest)
+            x0 = -left[j] - _dot(p, m, p.Q + ROW * j, rest)
             y[m] += p.direction[3 * j] * x0
             if m >= p.scalars:
                 y[m + 1] += p.direction[3 * j + 1] * x0
@@ -261,11 +295,11 @@ cdef inline void _project(Problem* p, const double* t, double* y) noexcept nogil
     cdef int j, c, i
     cdef double u[3]
     for j in range(p.scalars):
-        y[j] = _scalar(p, j, -(p.g[j] + _dot(p.K + ROW * j, t)) / p.D[j], 0.0, &p.scalar_set[j])
+        y[j] = _scalar(p, j, -(p.g[j] + _dot(p, j, p.K + ROW * j, t)) / p.D[j], 0.0, &p.scalar_set[j])
     for c in range(p.forces):
         j = p.scalars + 3 * c
         for i in range(3):
-            u[i] = -(p.g[j + i] + _dot(p.K + ROW * (j + i), t)) / p.D[j]
+            u[i] = -(p.g[j + i] + _dot(p, j + i, p.K + ROW * (j + i), t)) / p.D[j]
         p.force_set[c] = _force(p.mu, u, 0.0, p.force_set[c], y + j)
 
 
@@ -276,7 +310,7 @@ cdef inline int _revise(Problem* p, const double* t, double* y) noexcept nogil:
     cdef double u[3]
     for j in range(p.scalars):
         before = p.scalar_set[j]
-        u[0] = y[j] if before == FREE else -(p.g[j] + _dot(p.K + ROW * j, t)) / p.D[j]
+        u[0] = y[j] if before == FREE else -(p.g[j] + _dot(p, j, p.K + ROW * j, t)) / p.D[j]
         y[j] = _scalar(p, j, u[0], SLACK, &p.scalar_set[j])
         changed |= p.scalar_set[j] != before
     for c in range(p.forces):
@@ -286,9 +320,18 @@ cdef inline int _revise(Problem* p, const double* t, double* y) noexcept nogil:
             u[i] = y[j + i]
         if before:
             _pressed(p, j, before, t, u)
-        p.force_set[c] = _force(p.mu, u, FORCE_SLACK, before, y + j)
+        p.force_set[c] = _let_go(before, _force(p.mu, u, FORCE_SLACK, before, y + j))
         changed |= p.force_set[c] != before
     return changed
+
+
+cdef inline int _let_go(int before, int after) noexcept nogil:
+    # Never from one face to the opposite one: D is so small that what pulls a force off a face overshoots.
+    if before & X and after & X and (before ^ after) & X_MINUS:
+        after &= ~(X | X_MINUS)
+    if before & Z and after & Z and (before ^ after) & Z_MINUS:
+        after &= ~(Z | Z_MINUS)
+    return after
 
 
 cdef inline void _pressed(const Problem* p, int j, int held, const double* t, double* u) noexcept nogil:
@@ -297,7 +340,7 @@ cdef inline void _pressed(const Problem* p, int j, int held, const double* t, do
     cdef double sx = 0.0, sz = 0.0, along
     cdef int i
     for i in range(3):
-        g[i] = -(p.g[j + i] + _dot(p.K + ROW * (j + i), t)) / p.D[j] - u[i]
+        g[i] = -(p.g[j + i] + _dot(p, j + i, p.K + ROW * (j + i), t)) / p.D[j] - u[i]
     if held != APEX:
         if held & X:
             sx = -p.mu if held & X_MINUS else p.mu
@@ -315,19 +358,58 @@ cdef inline void _pressed(const Problem* p, int j, int held, const double* t, do
         u[i] += g[i]
 
 
-cdef inline double _slope(Problem* p, const double* t, const double* d, double share, double* y) noexcept nogil:
-    # F(t + share d) . d
-    cdef int j, k
-    cdef double at[ROW]
-    cdef double F[ROW]
-    for k in range(ROW):
-        at[k] = t[k] + share * d[k]
-        F[k] = at[k] - p.r[k]
-    _project(p, at, y)
+cdef inline double _slope(Problem* p, const double* u, const double* du, double share) noexcept nogil:
+    # -sum D du . y(u + share du): what the bounds add to the slope of the dual along a step.
+    cdef int j, c, i, state = FREE
+    cdef double at[3]
+    cdef double y[3]
+    cdef double total = 0.0
+    for j in range(p.scalars):
+        total += p.D[j] * du[j] * _scalar(p, j, u[j] + share * du[j], 0.0, &state)
+    for c in range(p.forces):
+        j = p.scalars + 3 * c
+        for i in range(3):
+            at[i] = u[j + i] + share * du[j + i]
+        _force(p.mu, at, 0.0, FREE, y)
+        for i in range(3):
+            total += p.D[j + i] * du[j + i] * y[i]
+    return total
+
+
+cdef inline double _share(Problem* p, const double* t, const double* d) noexcept nogil:
+    # How far to go along a Newton step d so that the dual falls: all of it, or to near the lowest point on the way.
+    cdef double u[VARIABLES]
+    cdef double du[VARIABLES]
+    cdef double dd = 0.0, start = 0.0
+    cdef double low = 0.0, high = 1.0, share = 1.0, at_low, at_high, at
+    cdef int j, side = 0, k
+    for k in range(RANK):
+        dd += d[k] * d[k]
+        start += (t[k] - p.r[k]) * d[k]
     for j in range(p.scalars + 3 * p.forces):
-        for k in range(ROW):
-            F[k] -= y[j] * p.K[ROW * j + k]
-    return _dot(F, d)
+        u[j] = -(p.g[j] + _dot(p, j, p.K + ROW * j, t)) / p.D[j]
+        du[j] = -_dot(p, j, p.K + ROW * j, d) / p.D[j]
+    at_low = start + _slope(p, u, du, 0.0)
+    at_high = start + dd + _slope(p, u, du, 1.0)
+    if at_high <= 0.0:
+        return 1.0
+    at = at_low
+    for k in range(SEARCHES):  # regula falsi that does not stick to one side (Illinois)
+        share = (low * at_high - high * at_low) / (at_high - at_low)
+        at = start + share * dd + _slope(p, u, du, share)
+        if fabs(at) <= ENOUGH * fabs(start + _slope(p, u, du, 0.0)):
+            break
+        if at > 0.0:
+            high, at_high = share, at
+            if side > 0:
+                at_low *= 0.5
+            side = 1
+        else:
+            low, at_low = share, at
+            if side < 0:
+                at_high *= 0.5
+            side = -1
+    return share
 
 
 cdef inline int minimise(Problem* p, double* y) noexcept nogil:
@@ -336,10 +418,10 @@ cdef inline int minimise(Problem* p, double* y) noexcept nogil:
     # The forces' D is so small that the dual is almost kinked. Far from the answer a Newton step is then of little use:
     # the way there goes over problems with larger D, each from the active set of the one before.
     cdef int found, steps, stage, j, forces = 3 * p.forces
-    steps = _descend(p, y)
+    steps = _descend(p, y, PATIENCE)
     if steps >= 0:
         return steps
-    steps = MOST
+    steps = PATIENCE
     for j in range(p.scalars):
         p.scalar_set[j] = FREE
     for j in range(p.forces):
@@ -347,7 +429,7 @@ cdef inline int minimise(Problem* p, double* y) noexcept nogil:
     for j in range(forces):
         p.D[p.scalars + j] *= EASE ** STAGES
     for stage in range(STAGES + 1):
-        found = _descend(p, y)
+        found = _descend(p, y, MOST)
         steps += found if found >= 0 else MOST
         if stage < STAGES:
             for j in range(forces):
@@ -355,38 +437,24 @@ cdef inline int minimise(Problem* p, double* y) noexcept nogil:
     return steps if found >= 0 else -1
 
 
-cdef inline int _descend(Problem* p, double* y) noexcept nogil:
+cdef inline int _descend(Problem* p, double* y, int most) noexcept nogil:
     cdef double t[ROW]
     cdef double new[ROW]
     cdef double d[ROW]
-    cdef double least, most, share
-    cdef int scalar_set[SCALARS]
-    cdef int force_set[FORCES]
-    cdef int iteration, k, i
-    for iteration in range(1, MOST):
+    cdef double share
+    cdef int iteration, k
+    for iteration in range(1, most + 1):
         if not _newton(p, new, y):
             return -1
-        memcpy(scalar_set, p.scalar_set, sizeof(scalar_set))
-        memcpy(force_set, p.force_set, sizeof(force_set))
-        if iteration > FULL_STEPS:  # it cycles: go no further than the lowest point on the way
+        if iteration > FULL_STEPS:  # it may cycle: go no further than the lowest point on the way
             for k in range(ROW):
                 d[k] = new[k] - t[k]
-            least, most = 0.0, 1.0
-            if _slope(p, t, d, 1.0, y) > 0.0:
-                for i in range(BISECTIONS):
-                    share = 0.5 * (least + most)
-                    if _slope(p, t, d, share, y) > 0.0:
-                        most = share
-                    else:
-                        least = share
+            share = _share(p, t, d)
+            if share < 1.0:
                 for k in range(ROW):
-                    t[k] += most * d[k]
+                    t[k] += share * d[k]
                 _project(p, t, y)
                 continue
-            # the search has asked at other places: back to the step's own set and y
-            memcpy(p.scalar_set, scalar_set, sizeof(scalar_set))
-            memcpy(p.force_set, force_set, sizeof(force_set))
-            _newton(p, new, y)
         for k in range(ROW):
             t[k] = new[k]
         if not _revise(p, t, y):

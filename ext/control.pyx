@@ -259,9 +259,10 @@ cdef class Programme:
         cdef Tick* t = self.tick
         cdef Problem* p = &t.problem
         cdef double c[NV]
+        cdef double inverse[NV]
         cdef double x
         cdef int n = self.effort.shape[0], m = n // 2, i, j, k, s, leg, row, forces = 0
-        if not cholesky(NV, ROW, t.H) or not factor_mass(NV, t.M):
+        if not cholesky(p, t.H, inverse) or not factor_mass(NV, t.M):
             return -1
         for i in range(NV):
             for k in range(ROW):
@@ -292,7 +293,7 @@ cdef class Programme:
             x = t.g[i]
             for k in range(i):
                 x -= t.H[ROW * i + k] * p.r[k]
-            p.r[i] = x / t.H[ROW * i + i]
+            p.r[i] = x * inverse[i]
         p.r[NV] = 0.0
         for i in range(NV):
             for k in range(i + 1):

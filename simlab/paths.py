@@ -25,8 +25,9 @@ class Paths:
     """What simlab.kernels.path takes.
 
     lo, hi [rad] (8,): the range that angles are mapped from and clipped to; parent, variable (k,): monomial i is
-    monomial parent[i] times angle variable[i], monomial 0 is 1; row (9 m + 1,), column, weight [m]: the matrix in
-    compressed rows.
+    monomial parent[i] times angle variable[i], monomial 0 is 1; row (r + 1,), column, weight [m]: the matrix in
+    compressed rows, short ones first, empty ones left out; target (r,): 9 times the muscle plus 0 for a row that gives
+    its length, 1 to 8 for a derivative.
     """
 
     lo: Array
@@ -34,12 +35,13 @@ class Paths:
     parent: Integers
     variable: Integers
     row: Integers
+    target: Integers
     column: Integers
     weight: Array
 
-    def arguments(self) -> tuple[Array, Array, Integers, Integers, Integers, Integers, Array]:
+    def arguments(self) -> tuple[Array, Array, Integers, Integers, Integers, Integers, Integers, Array]:
         """All arrays in the kernel's order."""
-        return self.lo, self.hi, self.parent, self.variable, self.row, self.column, self.weight
+        return self.lo, self.hi, self.parent, self.variable, self.row, self.target, self.column, self.weight
 
 
 def factor(lo: Array, hi: Array, start: NDArray, exponent: NDArray, weight: Array) -> Paths:
@@ -56,24 +58,23 @@ def factor(lo: Array, hi: Array, start: NDArray, exponent: NDArray, weight: Arra
             variable.append(last)
         return index[powers]
 
-    row, column, weights = [0], [], []
+    rows: list[list[tuple[int, float]]] = []
     for first, end in pairwise(start):
         terms = [(tuple(int(e) for e in exponent[k]), float(weight[k])) for k in range(first, end)]
-        for derived in (None, *range(ANGLES)):
-            for powers, factor in terms:
-                if derived is None:
-                    column.append(monomial(powers))
-                    weights.append(factor)
-                elif powers[derived]:
-                    column.append(monomial(_lowered(powers, derived)))
-                    weights.append(factor * powers[derived])
-            row.append(len(column))
-    integers = [np.array(values, dtype=np.int32) for values in (parent, variable, row, column)]
-    scale = np.array(weights)
+        rows.append([(monomial(powers), w) for powers, w in terms])
+        for j in range(ANGLES):
+            rows.append([(monomial(_lowered(powers, j)), w * powers[j]) for powers, w in terms if powers[j]])
+    rows = [row + [(0, 0.0)] * (len(row) % 2) for row in rows]
+    target = sorted((i for i, row in enumerate(rows) if row), key=lambda i: len(rows[i]))
+    row = np.cumsum([0, *(len(rows[i]) for i in target)])
+    column = [k for i in target for k, _ in rows[i]]
+    integers = [np.array(values, dtype=np.int32) for values in (parent, variable, row, target, column)]
+    scale = np.array([w for i in target for _, w in rows[i]])
     for array in (*integers, scale):
         array.flags.writeable = False
     return Paths(
-        lo=lo, hi=hi, parent=integers[0], variable=integers[1], row=integers[2], column=integers[3], weight=scale
+        lo=lo, hi=hi, parent=integers[0], variable=integers[1], row=integers[2], target=integers[3],
+        column=integers[4], weight=scale,
     )
 
 

@@ -5,6 +5,7 @@ Array = NDArray[float64]
 Integers = NDArray[int32]
 
 MONOMIALS: int
+MUSCLES: int
 
 def lengths(
     q: Array,
@@ -13,6 +14,7 @@ def lengths(
     parent: Integers,
     variable: Integers,
     row: Integers,
+    target: Integers,
     column: Integers,
     weight: Array,
     L: Array,
