@@ -34,6 +34,7 @@ DEF REFINEMENTS = 1
 DEF STAGES = 10
 DEF EASE = 4.0
 DEF SLACK = 1e-10           # a bound that is met this well is kept: rounding must not make the set flicker
+DEF STILL = 1e-13
 DEF FORCE_SLACK = 1e-7      # forces are the least certain: their D is small
 
 DEF FREE = 0
@@ -442,13 +443,18 @@ cdef inline int _descend(Problem* p, double* y, int most) noexcept nogil:
     cdef double new[ROW]
     cdef double d[ROW]
     cdef double share
-    cdef int iteration, k
+    cdef int iteration, k, still
     for iteration in range(1, most + 1):
         if not _newton(p, new, y):
             return -1
         if iteration > FULL_STEPS:  # it may cycle: go no further than the lowest point on the way
+            still = True
             for k in range(ROW):
                 d[k] = new[k] - t[k]
+                still &= fabs(d[k]) <= STILL * (1.0 + fabs(new[k]))
+            if still:  # there; rounding alone makes the set flicker
+                _revise(p, new, y)
+                return iteration
             share = _share(p, t, d)
             if share < 1.0:
                 for k in range(ROW):
