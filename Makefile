@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # setuptools warns of every editable installation from a checkout
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
-SOURCES := pyproject.toml setup.py $(wildcard ext/*.pyx ext/*.pxd)
+SOURCES := pyproject.toml setup.py $(wildcard ext/*.pyx ext/*.pxd ext/*.h)
 
 # The matrices are small: more threads only wait for one another, and on a busy machine that costs time.
 export OMP_NUM_THREADS := 1

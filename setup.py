@@ -13,6 +13,7 @@ extensions = [
     Extension(
         f"simlab.kernels.{source.stem}",
         [source.as_posix()],
+        depends=[header.as_posix() for header in sorted(Path("ext").glob("*.h"))],
         include_dirs=["ext"],
         extra_compile_args=FLAGS,
     )

@@ -32,8 +32,7 @@ cdef struct Ground:
     Pose at
     double M[NV * NV]
     double h[NV]
-    double twist[6 * NV]
-    int chain[NV]
+    double twist[6 * ROW]
     double y[3 * SPHERES + 136]
 
 
@@ -64,17 +63,18 @@ cdef inline int stand_on(
     return 0
 
 
-cdef inline int _twist(Ground* w, int link) noexcept nogil:
-    # L^-T times the transposed Jacobian of a link's velocity: linear at its origin, angular. w.twist has a row of six for
-    # each degree of freedom that moves the link, w.chain their numbers, leaves first. Returns how many.
+cdef inline void _twist(Ground* w, int link) noexcept nogil:
+    # The Jacobian of a link's velocity (linear at its origin, angular) times L^-1, to w.twist: six rows, as those of K.
+    cdef double moved[6 * NV]   # a row for each degree of freedom that moves the link
+    cdef int chain[NV]          # their numbers, leaves first
     cdef double arm[3]
     cdef double x
     cdef double* row
     cdef double* below
     cdef int u = link, count = 0, i, k, n
     while u > 0:
-        w.chain[count] = 5 + u
-        row = w.twist + 6 * count
+        chain[count] = 5 + u
+        row = moved + 6 * count
         for k in range(3):
             arm[k] = w.at.p[3 * link + k] - w.at.p[3 * u + k]
             row[3 + k] = w.at.z[3 * u + k]
@@ -84,23 +84,24 @@ cdef inline int _twist(Ground* w, int link) noexcept nogil:
     for k in range(3):
         arm[k] = w.at.p[3 * link + k] - w.at.p[k]
     for i in range(5, -1, -1):
-        w.chain[count] = i
-        row = w.twist + 6 * count
+        chain[count] = i
+        row = moved + 6 * count
         for k in range(6):
             row[k] = 1.0 if k == i else 0.0
         if i >= 3:
             cross(row + 3, arm, row)
         count += 1
+    memset(w.twist, 0, sizeof(w.twist))
     for n in range(count):
-        row = w.twist + 6 * n
-        x = 1.0 / w.M[(NV + 1) * w.chain[n]]
+        row = moved + 6 * n
+        x = 1.0 / w.M[(NV + 1) * chain[n]]
         for k in range(6):
             row[k] *= x
+            w.twist[ROW * k + NV - 1 - chain[n]] = row[k]
         for i in range(n + 1, count):
-            below, x = w.twist + 6 * i, w.M[NV * w.chain[n] + w.chain[i]]
+            below, x = moved + 6 * i, w.M[NV * chain[n] + chain[i]]
             for k in range(6):
                 below[k] -= x * row[k]
-    return count
 
 
 cdef inline int ground_forces(
@@ -112,11 +113,11 @@ cdef inline int ground_forces(
     cdef int touching[SPHERES]
     cdef double local[3]
     cdef double arm[3]
-    cdef double velocity[3]
     cdef double rest[NV]        # tau - h, then L^-T (tau - h)
     cdef double gap
     cdef double* K
-    cdef int s, i, k, row, found, count = 0, link = -1, chained = 0
+    cdef const double* J
+    cdef int s, i, k, row, found, count = 0, link = -1
     memset(force, 0, 3 * w.spheres * sizeof(double))
     motion(&w.tree, q, v, &w.at)
     mass_bias(&w.tree, &w.at, w.gravity, w.M, w.h)
@@ -144,19 +145,18 @@ cdef inline int ground_forces(
             continue
         if w.link[s] != link:
             link = w.link[s]
-            chained = _twist(w, link)
+            _twist(w, link)
         row = 3 * count
         for k in range(3):
             p.D[row + k] = COMPLIANCE
             p.g[row + k] = 0.0
             p.first[row + k], p.last[row + k] = p.branch[NV - 6 - link], p.branch_end[NV - 6 - link] + 3 & ~3
         p.g[row + 1] = gap / w.dt if gap > 0.0 else w.erp * gap / w.dt
-        K = p.K + ROW * row
-        memset(K, 0, 3 * ROW * sizeof(double))
-        for i in range(chained):  # velocity of the point: v + w x arm
-            cross(w.twist + 6 * i + 3, arm, velocity)
-            for k in range(3):
-                K[ROW * k + NV - 1 - w.chain[i]] = w.twist[6 * i + k] + velocity[k]
+        K, J = p.K + ROW * row, w.twist
+        for i in range(ROW):  # velocity of the point: that of the origin + w x arm
+            K[i] = J[i] + (arm[2] * J[4 * ROW + i] - arm[1] * J[5 * ROW + i])
+            K[ROW + i] = J[ROW + i] + (arm[0] * J[5 * ROW + i] - arm[2] * J[3 * ROW + i])
+            K[2 * ROW + i] = J[2 * ROW + i] + (arm[1] * J[3 * ROW + i] - arm[0] * J[4 * ROW + i])
         p.force_set[count] = w.held[s]
         touching[count] = s
         count += 1

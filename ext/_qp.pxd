@@ -9,8 +9,7 @@
 # the gradient of a strongly convex, piecewise quadratic function: as many unknowns as the rank, whatever the number of
 # muscles. A Newton step solves S t = r - sum_free K g / D + sum_fixed K y with S = 1 + sum_free K K^T / D; it is the
 # primal-dual active set method (Hintermueller, Ito and Kunisch 2002, doi 10.1137/S1052623401383558), which starts from
-# the active set of the last tick and is mostly done after two or three. Where it should cycle, an exact line search
-# makes it descend, so it always arrives.
+# the active set of the last tick and is mostly done after one or two. Where it might cycle, a line search makes it descend.
 from libc.math cimport fabs, sqrt
 from libc.string cimport memcpy
 
@@ -19,22 +18,21 @@ cdef extern from "_qp.h" nogil:
     void simlab_add(int first, int last, int trunk, int row, double factor, const double* a, double* total)
     void simlab_gram(int fours, const int* first, const int* last, int trunk, int rank, int row, const double* Q, double* S)
 
-
 DEF RANK = 27
 DEF ROW = 28                # a row of K, padded to whole vectors
 DEF SCALARS = 136
 DEF FORCES = 16
 DEF VARIABLES = SCALARS + 3 * FORCES
-DEF FULL_STEPS = 6
+DEF FULL_STEPS = 6          # steps before the line search
 DEF PATIENCE = 30           # steps before the long way is taken
-DEF MOST = 100
-DEF SEARCHES = 20
-DEF ENOUGH = 0.1
+DEF MOST = 100              # steps of one problem on that way
+DEF SEARCHES = 20           # of one line search, at most
+DEF ENOUGH = 0.1            # of the slope at its start: near enough to the lowest point
 DEF REFINEMENTS = 1
 DEF STAGES = 10
 DEF EASE = 4.0
 DEF SLACK = 1e-10           # a bound that is met this well is kept: rounding must not make the set flicker
-DEF STILL = 1e-13
+DEF STILL = 1e-13           # a step this short, relative to t, is rounding
 DEF FORCE_SLACK = 1e-7      # forces are the least certain: their D is small
 
 DEF FREE = 0

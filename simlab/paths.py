@@ -73,8 +73,14 @@ def factor(lo: Array, hi: Array, start: NDArray, exponent: NDArray, weight: Arra
     for array in (*integers, scale):
         array.flags.writeable = False
     return Paths(
-        lo=lo, hi=hi, parent=integers[0], variable=integers[1], row=integers[2], target=integers[3],
-        column=integers[4], weight=scale,
+        lo=lo,
+        hi=hi,
+        parent=integers[0],
+        variable=integers[1],
+        row=integers[2],
+        target=integers[3],
+        column=integers[4],
+        weight=scale,
     )
 
 

@@ -69,7 +69,7 @@ def test_twin_agrees_on_every_branch(rng: np.random.Generator) -> None:
     m = random_muscles(rng, 2000)
     expected = twin.contraction(*m.values(), VMAX)
     for actual, wanted in zip(contraction(**m), expected, strict=True):
-        np.testing.assert_allclose(actual, wanted, rtol=1e-10, atol=1e-10 * np.abs(wanted).max())
+        np.testing.assert_allclose(actual, wanted, rtol=1e-13, atol=1e-13 * np.abs(wanted).max())
     x = (expected[2] / m["slack"] - 1 - m["onset"]) / (m["one"] - m["onset"])
     vn = m["V"] / (VMAX * m["lopt"])
     short = m["L"] - m["lts"] < 0.05 * m["lopt"]
@@ -208,6 +208,17 @@ def test_curves_are_smooth_in_length(ln: float, onset: float, one: float, slack:
     assert taut.any() != taut.all() or abs(np.diff(passive, 2)[0]) <= 1000 * 1.01 * curvature * d**2 + 1e-8
 
 
+def test_neighbours_do_not_matter(rng: np.random.Generator) -> None:
+    """Muscles are computed several at once; each has the bits that it has alone."""
+    m = random_muscles(rng, 23)
+    together = contraction(**m)
+    for i in range(23):
+        alone = contraction(**{name: values[i : i + 1] for name, values in m.items()})
+        assert all(np.array_equal(one, many[i : i + 1]) for one, many in zip(alone, together, strict=True))
+    a, u = rng.random((2, 23))
+    assert np.array_equal(activation(a, u, 1e-3), [activation(x, y, 1e-3)[0] for x, y in zip(a, u, strict=True)])
+
+
 # Activation
 
 
@@ -216,7 +227,7 @@ def test_activation_twin_agrees(rng: np.random.Generator) -> None:
     assert (u > a).sum() > 100 and (u < a).sum() > 100
     for dt in (1e-4, 1e-3, 1e-2):
         expected = twin.activation(a, u, dt, TAU_ACT, TAU_DEACT)
-        np.testing.assert_allclose(activation(a, u, dt), expected, rtol=1e-10)
+        np.testing.assert_allclose(activation(a, u, dt), expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize("a", [0.01, 0.2, 0.5, 0.9])
