@@ -5,8 +5,8 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-# -ffp-contract=off and no -ffast-math: the compiler must not change what is computed. Nobody reads errno or the traps of
-# floating point, and without them more loops become vectors.
+# -ffp-contract=off and no -ffast-math: the compiler must not change what is computed. Nobody reads errno or the traps
+# of floating point, and without them more loops become vectors.
 FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 
 extensions = [

@@ -10,7 +10,7 @@ class Programme:
         skeleton: tuple[Integers, Array, Array, Array, Array, Array],
         spheres: tuple[Integers, Array, Array],
         stands: Integers,
-        paths: tuple[Array, Array, Integers, Integers, Integers, Integers, Array],
+        paths: tuple[Array, Array, Integers, Integers, Integers, Integers, Integers, Array],
         muscles: tuple[Array, ...],
         tissue: Array,
         tracking: Array,

@@ -15,7 +15,7 @@ class Stepper:
         hinges: Integers,
         angles: Integers,
         links: Integers,
-        paths: tuple[Array, Array, Integers, Integers, Integers, Integers, Array],
+        paths: tuple[Array, Array, Integers, Integers, Integers, Integers, Integers, Array],
         muscles: tuple[Array, ...],
         tissue: Array,
         skeleton: tuple[Integers, Array, Array, Array, Array, Array],
