@@ -9,6 +9,7 @@ the `source` column of its table and in models/SOURCES.md.
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -333,7 +334,7 @@ def muscles() -> Muscles:
     rows, terms, limits = _table("muscles.csv"), _table("lengths.csv"), _table("lengths_range.csv")
     names = tuple(row["muscle"] for row in rows)
     angles = LEG_COORDINATES[:8]
-    counts = [sum(term["muscle"] == name for term in terms) for name in names]
+    counts = Counter(term["muscle"] for term in terms)
     return Muscles(
         names=names,
         groups=tuple(tuple(row["groups"].split(";")) for row in rows),
@@ -345,7 +346,7 @@ def muscles() -> Muscles:
         one=_column(rows, "one"),
         lo=_column(limits, "lower"),
         hi=_column(limits, "upper"),
-        start=_frozen(np.cumsum([0, *counts]), np.int32),
+        start=_frozen(np.cumsum([0, *(counts[name] for name in names)]), np.int32),
         exponent=_frozen([[int(term[angle]) for angle in angles] for term in terms], np.int8),
         weight=_column(terms, "weight"),
     )

@@ -6,6 +6,7 @@ what was finished on disk.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -434,6 +435,7 @@ def main() -> None:
     """Run the command line and turn errors into exit codes."""
     # Our matrices are small: threads would only wait for one another. Before numpy is loaded.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    gc.set_threshold(100_000)  # half of a short run is imports, which leave no garbage to look for
     try:
         app()
     except InputError as error:

@@ -254,13 +254,13 @@ def landmarks(model: Model, time: Array, q: Array, source: str = "simulation") -
         "toe": "second_metatarsal_head",
         "asis": "asis",
     }
+    frames = [model.frames(row) for row in q]
+    rotation, origin = (np.array(arrays) for arrays in zip(*frames, strict=True))
     found = {name: np.empty((len(q), len(SIDES), 3)) for name in wanted}
-    for i, row in enumerate(q):
-        rotation, origin = model.frames(row)
-        for name, point in wanted.items():
-            for side, suffix in enumerate(("_r", "_l")):
-                link, local = model.points[point + suffix]
-                found[name][i, side] = origin[link] + rotation[link] @ local
+    for name, point in wanted.items():
+        for side, suffix in enumerate(("_r", "_l")):
+            link, local = model.points[point + suffix]
+            found[name][:, side] = origin[:, link] + rotation[:, link] @ local
     return Landmarks(time=time, definition="joint centres of the model", source=source, **found)
 
 
