@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from simlab import world as world_module
 from simlab.kernels import kinematics
 from simlab.model import GRAVITY, Model, build, motion, state
 from simlab.subject import Subject
@@ -132,6 +133,21 @@ def test_a_dropped_body_falls_freely_and_keeps_its_energy(model: Model) -> None:
             world.step(np.zeros(21))
         last = energy(world.state().q, world.state().v)
     assert last == pytest.approx(first, rel=1e-4)
+
+
+def test_shapes_that_are_too_large_change_nothing(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They only save Bullet's time: with small ones, that it sorts in every step, the body moves the same to the bit."""
+    states = []
+    for radius in (world_module.TOO_LARGE, 1e-3):
+        monkeypatch.setattr(world_module, "TOO_LARGE", radius)
+        rng = np.random.default_rng(2)
+        with World(model) as world:
+            world.reset(*random_state(rng))
+            for _ in range(200):
+                world.step(rng.normal(0, 20, 21))
+            now = world.state()
+        states.append((now.q.tobytes(), now.v.tobytes()))
+    assert states[0] == states[1]
 
 
 def test_nothing_is_printed(model: Model, capfd: pytest.CaptureFixture[str]) -> None:
