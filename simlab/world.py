@@ -211,9 +211,11 @@ class World:
 
 
 def urdf(model: Model, spheres: bool = True) -> str:
-    """The model as a URDF, with the spheres of its soles or with shapes that collide with nothing. Hinges are
-    `continuous`: limits are tissue, not walls. Link 0's frame is its mass centre, so pybullet's base pose, which is that
-    of the inertial frame, is the frame of our algebra."""
+    """The model as a URDF, with the spheres of its soles or with shapes that collide with nothing.
+
+    Hinges are `continuous`: limits are tissue, not walls. Link 0's frame is its mass centre, so pybullet's base pose,
+    which is that of the inertial frame, is the frame of our algebra.
+    """
     s = model.skeleton
     out = ['<robot name="simlab">']
     for i, name in enumerate(s.names):
