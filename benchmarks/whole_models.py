@@ -29,7 +29,7 @@ from simlab.world import World
 Array = np.ndarray
 Excitation = Callable[[float], Array]
 
-REPEATS = 5
+REPEATS = 15
 MIXTURE = (
     "both.gluteus_medius_strength=0.6",
     "both.gluteus_maximus_strength=0.6",
@@ -53,6 +53,8 @@ class Row(NamedTuple):
     us_per_step: float
     real_time_factor: float
     note: str
+    against: float = float("nan")
+    """Real-time factor over that of MyoLegs under steady excitation in the same round: the median over rounds."""
 
 
 def steady(muscles: int) -> Excitation:
@@ -270,19 +272,25 @@ def table(osim: Path = OSIM) -> Iterator[Row]:
         except (ImportError, FileNotFoundError, RuntimeError) as error:
             why[k] = str(error)
     runs = [{k: model.run() for k, model in models.items()} for _ in range(REPEATS)]
+    legs = next((k for k, model in models.items() if model.name == "MyoLegs"), None)
     for k, (name, _) in enumerate(made):
         if k in why:
             yield Row(name, 0, 0, float("nan"), float("nan"), float("nan"), f"skipped: {why[k]}")
         else:
             wall, count = (statistics.median(column) for column in zip(*(r[k] for r in runs), strict=True))
-            yield models[k].row(wall, count)
+            row = models[k].row(wall, count)
+            if legs is not None:
+                spans = models[k].SPAN_S / models[legs].SPAN_S
+                row = row._replace(against=statistics.median(spans * r[legs][0] / r[k][0] for r in runs))
+            yield row
 
 
 def lines(osim: Path = OSIM) -> Iterator[str]:
     """The table as text."""
-    yield f"{'a whole model':30}{'dof':>4}{'muscles':>9}{'step ms':>9}{'us/step':>9}{'real-time factor':>18}"
+    times = f"{'step ms':>9}{'us/step':>9}{'real-time factor':>18}{'x MyoLegs':>11}"
+    yield f"{'a whole model':30}{'dof':>4}{'muscles':>9}{times}"
     for row in table(osim):
-        times = f"{row.step_ms:9.2f}{row.us_per_step:9.0f}{row.real_time_factor:18.2f}"
+        times = f"{row.step_ms:9.2f}{row.us_per_step:9.0f}{row.real_time_factor:18.2f}{row.against:11.2f}"
         yield f"{row.name:30}{row.dof:4}{row.muscles:9}{times}  {row.note}"
 
 
