@@ -29,7 +29,7 @@ SOLVER_ITERATIONS = 1000
 """At most; most steps need few. A heel about to lift needs many: with 100 the effect of tight adductors came out
 half as large again, and unequal on equal legs; with 1000 it is within 0.1 deg of that with a quarter of the step."""
 TOO_LARGE = 1e7
-"""Radius [m] of a shape that Bullet's broadphase gives up on. Bullet makes a shape for every link, and moves and sorts
+"""Edge [m] of a box that Bullet's broadphase gives up on. Bullet makes a shape for every link, and moves and sorts
 even empty ones in every step, which takes a third of it. (It also forgets the joint motors then, which are off.)"""
 ERP = 0.2
 """Error reduction of contacts; 0.05 to 0.8 changes the projection angle by at most 0.02 deg."""
@@ -228,7 +228,7 @@ def urdf(model: Model, spheres: bool = True) -> str:
             f' izz="{moments[2]:.17g}" ixy="0" ixz="0" iyz="0"/></inertial>'
         )
         if not spheres:
-            out.append(f'<collision><geometry><sphere radius="{TOO_LARGE}"/></geometry></collision>')
+            out.append(f'<collision><geometry><box size="{TOO_LARGE} {TOO_LARGE} {TOO_LARGE}"/></geometry></collision>')
         for k in np.flatnonzero(model.spheres.link == i) if spheres else ():
             out.append(
                 f'<collision><origin xyz="{_text(model.spheres.centre[k])}"/>'

@@ -126,7 +126,6 @@ def test_the_table_is_what_our_analysis_computes():
 
 
 def test_the_figure(tmp_path):
-    pytest.importorskip("matplotlib")
     real = compare.captured()
     healthy = compare.curves(SQUATS, WINDOWS[0])
     compare.plot(tmp_path / "a.png", {"healthy": healthy, "deficit": compare.curves(SQUATS, WINDOWS[1])}, real)

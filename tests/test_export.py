@@ -51,7 +51,8 @@ def test_a_loaded_result_is_the_saved_one(tmp_path: Path) -> None:
 
 
 def test_opensim_opens_the_motion(tmp_path: Path) -> None:
-    opensim = pytest.importorskip("opensim", reason="OpenSim (pip install opensim) is not installed")
+    import opensim
+
     result = run()
     files = export.save(result, tmp_path)
     storage = opensim.Storage(files["motion.mot"])

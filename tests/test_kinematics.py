@@ -128,7 +128,9 @@ class Pinocchio:
     """
 
     def __init__(self, tree: Tree) -> None:
-        self.pin = pytest.importorskip("pinocchio", reason="Pinocchio (pip install pin) is not installed")
+        import pinocchio
+
+        self.pin = pinocchio
         self.model = self.pin.Model()
         for i in range(LINKS):
             joint = self.pin.JointModelRevoluteUnaligned(tree.axis[i]) if i else self.pin.JointModelFreeFlyer()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import ezc3d
 import numpy as np
 import pytest
 from figures import OPENCAP, SQUAT2, figure, needs_recordings
@@ -196,7 +197,8 @@ def test_a_storage_without_what_is_asked_lists_what_it_has(tmp_path):
 
 
 def test_opensim_opens_what_we_write(tmp_path):
-    osim = pytest.importorskip("opensim")
+    import opensim as osim
+
     values = np.random.default_rng(0).uniform(-1, 1, (5, 27))
     opensim.write_mot(tmp_path / "a.mot", Motion(time=0.1 * np.arange(5), values=values))
     table = osim.TimeSeriesTable(str(tmp_path / "a.mot"))
@@ -240,7 +242,6 @@ def test_a_plate_under_both_feet_or_neither_is_an_error():
 
 def write_c3d(path: Path, points: np.ndarray, units: str | None = "mm", screen: tuple[str, str] | None = None) -> None:
     """points: shape (n, markers, 3)."""
-    ezc3d = pytest.importorskip("ezc3d")
     file = ezc3d.c3d()
     file["parameters"]["POINT"]["RATE"]["value"] = [100.0]
     file["parameters"]["POINT"]["LABELS"]["value"] = [f"M{i}" for i in range(points.shape[1])]
@@ -316,7 +317,6 @@ def test_c3d_force_plate_of_a_real_file(tmp_path):
     """A type-2 plate written channel by channel. Its corners put the plate's x along -y of the laboratory and its y
     along +x, its centre at (200, 300) mm; it records what the foot does to it. By hand: 40 mm along its x and 50 mm
     along its y is (250, 260) mm in the laboratory, whose y is forward and z up."""
-    ezc3d = pytest.importorskip("ezc3d")
     force, centre, frames = np.array([30.0, -20.0, -600.0]), np.array([40.0, 50.0, 0.0]), 5
     file = ezc3d.c3d()
     file["parameters"]["POINT"]["RATE"]["value"] = [100.0]

@@ -87,7 +87,8 @@ def test_isometric_force_at_optimal_length_is_the_maximum_force() -> None:
 
 def test_opensim_has_the_same_curves() -> None:
     """OpenSim's DeGrooteFregly2016Muscle; its force-length constants have more digits than the paper prints."""
-    opensim = pytest.importorskip("opensim", reason="OpenSim (pip install opensim) is not installed")
+    import opensim
+
     other = opensim.DeGrooteFregly2016Muscle()
     for ln in np.linspace(0.4, 1.7, 14):
         fl = contraction(L=0.2 + 0.1 * ln)[0][0] / 1000

@@ -524,7 +524,8 @@ def test_resuming_skips_what_is_finished_and_needs_the_curves(swept: Path) -> No
 
 
 def test_a_cluster_gives_the_same_rows(swept: Path) -> None:
-    distributed = pytest.importorskip("distributed")
+    import distributed
+
     spec = sweep.load(swept / "quick.toml")
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster:
@@ -535,7 +536,8 @@ def test_a_cluster_gives_the_same_rows(swept: Path) -> None:
 
 
 def test_a_cluster_that_goes_away_leaves_what_was_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    distributed = pytest.importorskip("distributed")
+    import distributed
+
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster:
 

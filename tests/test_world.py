@@ -139,8 +139,8 @@ def test_a_dropped_body_falls_freely_and_keeps_its_energy(model: Model) -> None:
 def test_shapes_that_are_too_large_change_nothing(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """They only save Bullet's time: with small ones, which it sorts in every step, the body moves the same."""
     states = []
-    for radius in (world_module.TOO_LARGE, 1e-3):
-        monkeypatch.setattr(world_module, "TOO_LARGE", radius)
+    for edge in (world_module.TOO_LARGE, 1e-3):
+        monkeypatch.setattr(world_module, "TOO_LARGE", edge)
         rng = np.random.default_rng(2)
         with World(model) as world:
             world.reset(*random_state(rng))
