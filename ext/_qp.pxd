@@ -380,7 +380,7 @@ cdef inline double _share(Problem* p, const double* t, const double* d) noexcept
     cdef double u[VARIABLES]
     cdef double du[VARIABLES]
     cdef double dd = 0.0, start = 0.0
-    cdef double low = 0.0, high = 1.0, share = 1.0, at_low, at_high, at
+    cdef double low = 0.0, high = 1.0, share = 1.0, at_low, at_high, at, enough
     cdef int j, side = 0, k
     for k in range(RANK):
         dd += d[k] * d[k]
@@ -390,13 +390,13 @@ cdef inline double _share(Problem* p, const double* t, const double* d) noexcept
         du[j] = -_dot(p, j, p.K + ROW * j, d) / p.D[j]
     at_low = start + _slope(p, u, du, 0.0)
     at_high = start + dd + _slope(p, u, du, 1.0)
-    if at_high <= 0.0:
+    if at_high <= 0.0 or at_low >= 0.0:  # it falls all the way, or not at all but for rounding
         return 1.0
-    at = at_low
+    enough = -ENOUGH * at_low
     for k in range(SEARCHES):  # regula falsi that does not stick to one side (Illinois)
         share = (low * at_high - high * at_low) / (at_high - at_low)
         at = start + share * dd + _slope(p, u, du, share)
-        if fabs(at) <= ENOUGH * fabs(start + _slope(p, u, du, 0.0)):
+        if fabs(at) <= enough:
             break
         if at > 0.0:
             high, at_high = share, at

@@ -3,7 +3,7 @@
 #ifndef SIMLAB_VECTOR_H
 #define SIMLAB_VECTOR_H
 
-#include <stdlib.h>
+#include <stdlib.h> /* says whether the C library is glibc, which can pick */
 
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #define SIMLAB_WIDE __attribute__((unused, target_clones("avx2", "default")))
