@@ -53,13 +53,13 @@ cdef inline int stand_on(
     if w.tree.n + 5 != NV or w.spheres > SPHERES:
         raise ValueError("a body of another size than the ground was made for")
     # unknowns of the programme: leaves first, the base last; what hangs on the base by itself is a branch
-    w.problem.trunk = NV - 6 & ~3
+    w.problem.shared = NV - 6 & ~3
     for u in range(1, w.tree.n):
         root[u] = u if w.tree.parent[u] == 0 else root[w.tree.parent[u]]
         tip[root[u]] = u
     for u in range(1, w.tree.n):
         w.problem.branch[NV - 6 - u] = NV - 6 - tip[root[u]] & ~3
-        w.problem.branch_end[NV - 6 - u] = min(NV - 5 - root[u], w.problem.trunk)
+        w.problem.branch_end[NV - 6 - u] = min(NV - 5 - root[u], w.problem.shared)
     return 0
 
 

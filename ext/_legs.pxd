@@ -43,7 +43,8 @@ cdef inline Legs legs(paths, muscles, tissue, double vmax, double lumbar_damping
     if out.m > MUSCLES or out.monomials > MONOMIALS:
         raise ValueError(f"at most {MUSCLES} muscles a leg and {MONOMIALS} monomials")
     out.lo, out.hi, out.weight = &lo[0], &hi[0], &weight[0]
-    out.parent, out.variable, out.row, out.target, out.column = &parent[0], &variable[0], &row[0], &target[0], &column[0]
+    out.parent, out.variable, out.row = &parent[0], &variable[0], &row[0]
+    out.target, out.column = &target[0], &column[0]
     out.F0, out.lopt, out.lts, out.height = &F0[0, 0], &lopt[0, 0], &lts[0, 0], &height[0, 0]
     out.onset, out.one, out.slack, out.gain = &onset[0, 0], &one[0, 0], &slack[0, 0], &gain[0, 0]
     out.tissue, out.vmax, out.lumbar_damping = &coefficients[0, 0, 0], vmax, lumbar_damping

@@ -1,8 +1,9 @@
 # Musculotendon lengths from length polynomials that share their monomials: maths at a point, both legs at once.
 #
 # Each monomial is an earlier one times one angle, so it costs one product. A row of the sparse matrix gives a length or
-# one of its eight derivatives; rows come by their number of weights, so that a
-# processor foresees where they end, and have an even number of them, for two sums that need not wait for each other. The legs go side by side (x[..][2]): one weight serves both, in one vector instruction.
+# one of its eight derivatives; rows come by their number of weights, so that a processor
+# foresees where they end, and have an even number of them, for two sums that need not wait for each other. The legs go
+# side by side (x[..][2]): one weight serves both, in one vector instruction.
 
 from libc.string cimport memset
 

@@ -14,9 +14,11 @@ from libc.math cimport fabs, sqrt
 from libc.string cimport memcpy
 
 cdef extern from "_qp.h" nogil:
-    double simlab_dot(int first, int last, int trunk, int row, const double* a, const double* b)
-    void simlab_add(int first, int last, int trunk, int row, double factor, const double* a, double* total)
-    void simlab_gram(int fours, const int* first, const int* last, int trunk, int rank, int row, const double* Q, double* S)
+    double simlab_dot(int first, int last, int shared, int row, const double* a, const double* b)
+    void simlab_add(int first, int last, int shared, int row, double factor, const double* a, double* total)
+    void simlab_gram(
+        int fours, const int* first, const int* last, int shared, int rank, int row, const double* Q, double* S
+    )
 
 DEF RANK = 27
 DEF ROW = 28                # a row of K, padded to whole vectors
@@ -54,9 +56,9 @@ cdef struct Problem:
     double low[SCALARS]
     double high[SCALARS]
     double mu
-    # Columns of K from `trunk` on may differ from zero in every row, the others in the rows of one branch only: those
-    # of a leg, say. Row j of K: first_j..last_j, whole vectors of four, and the trunk. Column k: branch_k..branch_end_k.
-    int trunk
+    # Columns of K from `shared` on may differ from zero in every row, the others in the rows of one branch only: those
+    # of a leg, say. Row j of K: first_j..last_j, whole vectors of four, and those. Column k: branch_k..branch_end_k.
+    int shared
     int first[VARIABLES]
     int last[VARIABLES]
     int branch[ROW]
@@ -76,7 +78,7 @@ cdef struct Problem:
 cdef inline int cholesky(const Problem* p, double* S, double* inverse) noexcept nogil:
     # Of S with rows as K's columns: its lower triangle, in place, and 1 over its diagonal. Returns whether S is positive
     # definite.
-    cdef int i, j, k, end, trunk
+    cdef int i, j, k, end, shared
     cdef double x
     cdef double column[ROW]
     cdef double* row
@@ -85,23 +87,23 @@ cdef inline int cholesky(const Problem* p, double* S, double* inverse) noexcept 
             return 0
         S[ROW * j + j] = sqrt(S[ROW * j + j])
         x = inverse[j] = 1.0 / S[ROW * j + j]
-        end, trunk = p.branch_end[j], max(j + 1, p.trunk)
+        end, shared = p.branch_end[j], max(j + 1, p.shared)
         for i in range(j + 1, end):
             S[ROW * i + j] *= x
             column[i] = S[ROW * i + j]
-        for i in range(trunk, RANK):
+        for i in range(shared, RANK):
             S[ROW * i + j] *= x
             column[i] = S[ROW * i + j]
         for i in range(j + 1, end):
             x, row = column[i], S + ROW * i
             for k in range(j + 1, i + 1):
                 row[k] -= x * column[k]
-        for i in range(trunk, RANK):
+        for i in range(shared, RANK):
             x, row = column[i], S + ROW * i
             if x != 0.0:
                 for k in range(j + 1, end):
                     row[k] -= x * column[k]
-                for k in range(trunk, i + 1):
+                for k in range(shared, i + 1):
                     row[k] -= x * column[k]
     return 1
 
@@ -133,12 +135,12 @@ cdef inline void _solve(const Problem* p, double* x) noexcept nogil:
 
 cdef inline double _dot(const Problem* p, int j, const double* a, const double* b) noexcept nogil:
     # Over the columns of row j.
-    return simlab_dot(p.first[j], p.last[j], p.trunk, ROW, a, b)
+    return simlab_dot(p.first[j], p.last[j], p.shared, ROW, a, b)
 
 
 cdef inline void _add(const Problem* p, int j, double factor, const double* a, double* total) noexcept nogil:
     # Over the columns of row j.
-    simlab_add(p.first[j], p.last[j], p.trunk, ROW, factor, a, total)
+    simlab_add(p.first[j], p.last[j], p.shared, ROW, factor, a, total)
 
 
 cdef inline double _scalar(const Problem* p, int j, double y, double slack, int* state) noexcept nogil:
@@ -248,7 +250,7 @@ cdef inline int _newton(Problem* p, double* t, double* y) noexcept nogil:
         first[i], last[i] = ROW, 0
         for j in range(4 * i, min(4 * i + 4, p.columns)):
             first[i], last[i] = min(first[i], p.first[p.member[j]]), max(last[i], p.last[p.member[j]])
-    simlab_gram(fours, first, last, p.trunk, RANK, ROW, p.Q, p.factor)
+    simlab_gram(fours, first, last, p.shared, RANK, ROW, p.Q, p.factor)
     if not cholesky(p, p.factor, p.inverse):
         return 0
     for j in range(p.scalars):

@@ -20,9 +20,9 @@ def contraction(
     """Force along the tendon at full activation `active` [N] and of the passive fibre `passive` [N], all (m,).
 
     L, V: musculotendon length [m] and its rate [m/s], lengthening positive. F0 [N], lopt, lts [m]; height [m]: of the
-    fibre across the tendon, lopt sin(pennation at lopt), which is kept; onset, one: strains at zero and at one maximum isometric passive force; slack scales the length at
-    which the passive fibre becomes taut (below 1: a tight muscle), gain its force; vmax [lopt/s]. lnorm receives the
-    normalised fibre length. The tendon is rigid (De Groote et al. 2016, doi 10.1007/s10439-016-1591-9).
+    fibre across the tendon, lopt sin(pennation at lopt), which is kept; onset, one: strains at zero and at one maximum
+    isometric passive force; slack scales the length at which the passive fibre becomes taut (below 1: a tight muscle),
+    gain its force; vmax [lopt/s]. lnorm receives the normalised fibre length. The tendon is rigid (De Groote et al. 2016, doi 10.1007/s10439-016-1591-9).
     """
     with nogil:
         muscle_contraction(
