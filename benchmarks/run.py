@@ -124,7 +124,7 @@ def muscle_rows(model: Model, q: np.ndarray, v: np.ndarray) -> Iterator[tuple]:
     s, m = model.muscles, len(model.muscles.names)
     angles, rates = q[10:].reshape(2, 9), v[9:].reshape(2, 9)
     table = anatomy.muscles()
-    polynomials = (s.paths.lo, s.paths.hi, table.start, table.exponent, table.weight * (s.lopt[0] / table.lopt)[0])
+    polynomials = (table.lo, table.hi, table.start, table.exponent, table.weight * (s.lopt[0] / table.lopt)[0])
     L, dL, V = np.empty((2, m)), np.empty((2, m, 8)), np.empty((2, m))
 
     def lengths() -> None:

@@ -1,4 +1,6 @@
 # The muscles and passive tissue of both legs: from a state and activations to hinge torques.
+from _band cimport Band, band_torque
+from _kinematics cimport tree
 from _muscle cimport muscle_contraction
 from _passive cimport passive_torque
 from _path cimport path_lengths, path_rates, path_torque
@@ -28,11 +30,28 @@ cdef struct Legs:
     const double* gain
     const double* tissue
     double vmax, lumbar_damping
+    Band band
 
 
-cdef inline Legs legs(paths, muscles, tissue, double vmax, double lumbar_damping) except *:
-    """paths: `Paths.arguments()`; muscles: F0 .. gain, each (2, m); tissue (2, 9, 9): `Model.passive`."""
-    cdef const double[::1] lo = paths[0], hi = paths[1], weight = paths[7]
+cdef inline Band band_of(skeleton, band) except *:
+    """skeleton: parent .. inertia; band: `Model.band.arguments()`. The holder keeps them alive."""
+    cdef const int[::1] link = band[2]
+    cdef const double[:, ::1] point = band[3]
+    cdef Band out
+    cdef int i, k
+    out.stiffness, out.rest, out.tree = band[0], band[1], tree(skeleton)
+    for i in range(2):
+        out.link[i] = link[i]
+        for k in range(3):
+            out.point[3 * i + k] = point[i, k]
+    return out
+
+
+cdef inline Legs legs(paths, muscles, tissue, skeleton, band, double vmax, double lumbar_damping) except *:
+    """paths: `Paths.arguments()`; muscles: F0 .. gain, each (2, m); tissue (2, 9, 9): `Model.passive`;
+    skeleton: parent .. inertia; band: `Model.band.arguments()`."""
+    cdef const double[:, ::1] lo = paths[0], hi = paths[1]
+    cdef const double[::1] weight = paths[7]
     cdef const int[::1] parent = paths[2], variable = paths[3], row = paths[4], target = paths[5]
     cdef const int[::1] column = paths[6]
     cdef const double[:, ::1] F0 = muscles[0], lopt = muscles[1], lts = muscles[2], height = muscles[3]
@@ -42,11 +61,12 @@ cdef inline Legs legs(paths, muscles, tissue, double vmax, double lumbar_damping
     out.m, out.monomials, out.rows = F0.shape[1], parent.shape[0], target.shape[0]
     if out.m > MUSCLES or out.monomials > MONOMIALS:
         raise ValueError(f"at most {MUSCLES} muscles a leg and {MONOMIALS} monomials")
-    out.lo, out.hi, out.weight = &lo[0], &hi[0], &weight[0]
+    out.lo, out.hi, out.weight = &lo[0, 0], &hi[0, 0], &weight[0]
     out.parent, out.variable, out.row = &parent[0], &variable[0], &row[0]
     out.target, out.column = &target[0], &column[0]
     out.F0, out.lopt, out.lts, out.height = &F0[0, 0], &lopt[0, 0], &lts[0, 0], &height[0, 0]
     out.onset, out.one, out.slack, out.gain = &onset[0, 0], &one[0, 0], &slack[0, 0], &gain[0, 0]
+    out.band = band_of(skeleton, band)
     out.tissue, out.vmax, out.lumbar_damping = &coefficients[0, 0, 0], vmax, lumbar_damping
     return out
 
@@ -77,3 +97,5 @@ cdef inline void leg_torque(
     for k in range(2):
         passive_torque(q + 10 + LEG * k, v + 9 + LEG * k, l.tissue + LEG * LEG * k, torque + 3 + LEG * k)
     path_torque(l.m, dL, force, LEG, torque + 3)
+    if l.band.stiffness > 0.0:
+        band_torque(&l.band, q, torque)

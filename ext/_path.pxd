@@ -24,8 +24,9 @@ cdef inline void path_lengths(
     cdef int i, j, k, m, leg
     for j in range(CROSSED):
         for leg in range(2):
-            angle = 2.0 * (q[leg * width + j] - lo[j]) / (hi[j] - lo[j]) - 1.0
-            slope[j][leg] = 2.0 / (hi[j] - lo[j])
+            k = CROSSED * leg + j
+            angle = 2.0 * (q[leg * width + j] - lo[k]) / (hi[k] - lo[k]) - 1.0
+            slope[j][leg] = 2.0 / (hi[k] - lo[k])
             if angle > 1.0:
                 angle = 1.0
                 slope[j][leg] = 0.0

@@ -58,7 +58,7 @@ cdef struct Wanted:
 cdef class Programme:
     """The programme of one simulation.
 
-    skeleton, spheres, paths, muscles, tissue: as `simlab.kernels.stepper` takes them; stands (k,): whether a sphere's
+    skeleton, spheres, paths, muscles, tissue, band: as `simlab.kernels.stepper` takes them; stands (k,): whether a sphere's
     foot does; tracking (27,) and effort (2 m,): weights of tracked accelerations and of activations; settings: numbers
     by name, see `simlab.control.settings`. `excite` writes the muscles' active and passive force [N] (2 m,) and the rest
     of the answer: acceleration (27,), lumbar [Nm] (3,), contact [N] (k, 3).
@@ -91,12 +91,12 @@ cdef class Programme:
         free(self.tick)
 
     def __init__(
-        self, skeleton, spheres, stands, paths, muscles, tissue, tracking, effort, active, passive, acceleration, lumbar,
+        self, skeleton, spheres, stands, paths, muscles, tissue, band, tracking, effort, active, passive, acceleration, lumbar,
         contact, settings,
     ):
         self.kept = skeleton, paths, muscles, tissue
         self.tree = tree(skeleton)
-        self.legs = legs(paths, muscles, tissue, settings["vmax"], settings["lumbar_damping"])
+        self.legs = legs(paths, muscles, tissue, skeleton, band, settings["vmax"], settings["lumbar_damping"])
         self.link, self.centre, self.radius = spheres
         self.stands, self.tracking, self.effort = stands, tracking, effort
         self.active, self.passive = active, passive

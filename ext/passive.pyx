@@ -1,4 +1,6 @@
-# Passive joint torque of one leg: ligaments, capsule, end stops, damping.
+# Passive torques: ligaments, capsule, end stops and damping of one leg; a band around both.
+from _band cimport Band, band_torque
+from _legs cimport band_of
 from _passive cimport passive_torque
 
 
@@ -12,3 +14,14 @@ def torque(const double[::1] q9, const double[::1] qd9, const double[:, ::1] coe
     """
     with nogil:
         passive_torque(&q9[0], &qd9[0], &coef[0, 0], &tau9[0])
+
+
+def pull(const double[::1] q, skeleton, band, double[::1] tau):
+    """Add the torque of the band to the hinge torques tau [Nm] (21,) at the state q (28,).
+
+    skeleton: parent, pos, axis, mass, com, inertia; band: stiffness [N/m], rest length [m], the two links (2,) and the
+    points in them [m] (2, 3) that it pulls together.
+    """
+    cdef Band elastic = band_of(skeleton, band)
+    with nogil:
+        band_torque(&elastic, &q[0], &tau[0])

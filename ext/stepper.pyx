@@ -101,7 +101,7 @@ cdef class Stepper:
 
     client: of the connection, from `client()`; body: Bullet's number; hinges, angles (21,): where each
     hinge's torque and angle are in its arrays; links (22,): its numbers of the links; paths: `Paths.arguments()`;
-    muscles: F0, lopt, lts, height, onset, one, slack, gain, each (2, m); tissue (2, 9, 9): `Model.passive`; skeleton,
+    muscles: F0, lopt, lts, height, onset, one, slack, gain, each (2, m); tissue (2, 9, 9): `Model.passive`; band: `Model.band.arguments()`; skeleton,
     spheres: as `simlab.kernels.contact` takes them; foot (k,): 0 right, 1 left; settings: numbers by name.
     """
 
@@ -122,14 +122,14 @@ cdef class Stepper:
         free(self.ground)
 
     def __init__(
-        self, size_t client, int body, hinges, angles, links, paths, muscles, tissue, skeleton, spheres, foot, settings
+        self, size_t client, int body, hinges, angles, links, paths, muscles, tissue, band, skeleton, spheres, foot, settings
     ):
         self.client = <void*>client
         self.body, self.hinges, self.angles, self.links = body, hinges, angles, links
         self.link, self.foot = spheres[0], foot
         self.kept = paths, muscles, tissue, skeleton, spheres
         self.dt, self.tau_act, self.tau_deact = settings["dt"], settings["tau_act"], settings["tau_deact"]
-        self.legs = legs(paths, muscles, tissue, settings["vmax"], settings["lumbar_damping"])
+        self.legs = legs(paths, muscles, tissue, skeleton, band, settings["vmax"], settings["lumbar_damping"])
         stand_on(
             self.ground, skeleton, spheres, settings["friction"], settings["erp"], self.dt, settings["gravity"]
         )

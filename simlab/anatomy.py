@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simlab import tables
+from simlab import rotations, tables
 from simlab.errors import InputError
 from simlab.motion import LEG_COORDINATES, Array, readonly
 
@@ -45,6 +45,7 @@ PASSIVE_COLUMNS = (
 )
 JOINT_CENTRES = {"hip": "femur", "knee": "tibia", "ankle": "talus"}
 """Joint centre -> the link whose origin it is."""
+ARCH = "arch"
 LIMB = {"femur": "thigh", "tibia": "shank"}
 """Link -> its segment in anthropometry.csv."""
 
@@ -303,7 +304,7 @@ def _trunk() -> Body:
             continue
         R, p = frames[row["parent"]]
         axis = _unit(_numbers(row, "axis_x", "axis_y", "axis_z"))
-        turn = _turn(axis, float(row["angle"]))
+        turn = rotations.about(axis, float(row["angle"]))
         frames[row["link"]] = R, p = R @ turn, p + R @ _numbers(row, "x", "y", "z")
         m, com, inertia = _reference_body(row["link"])
         for mirror in (np.eye(3), MIRROR):
@@ -312,12 +313,6 @@ def _trunk() -> Body:
     centre = sum((m * com for m, com, _ in pieces), np.zeros(3)) / total
     inertia = sum((i + m * _offset(com - centre) for m, com, i in pieces), np.zeros((3, 3)))
     return total, centre, inertia
-
-
-def _turn(axis: Array, angle: float) -> Array:
-    """Rotation about a unit axis (Rodrigues), shape (3, 3)."""
-    K = np.cross(axis, np.eye(3)).T  # K x = axis x x
-    return np.asarray(np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K)
 
 
 def _offset(d: Array) -> Array:
@@ -400,6 +395,16 @@ def passive() -> Array:
 @cache
 def contacts() -> tuple[Sphere, ...]:
     """The contact spheres of the right sole."""
+    return tuple(sphere for sphere in _spheres() if sphere.name != ARCH)
+
+
+def arch_pad() -> Sphere:
+    """The sphere of a pad under the medial arch, at the height of the sole; it is there where an insole has one."""
+    return next(sphere for sphere in _spheres() if sphere.name == ARCH)
+
+
+@cache
+def _spheres() -> tuple[Sphere, ...]:
     return tuple(
         Sphere(
             name=row["sphere"],

@@ -67,7 +67,7 @@ def simulate_pair(
 ) -> dict[str, Result]:
     """The squat of the healthy twin and of the subject, by label; the twin alone where the subject has no deficit."""
     people = {"healthy": subject.healthy()}
-    if subject.legs() != people["healthy"].legs():
+    if subject != subject.healthy().model_copy(update={"name": subject.name}):
         taken = subject.name in ("healthy", "captured")  # the labels of the other two
         people[f"{subject.name} (deficit)" if taken else subject.name] = subject
     task = tasks.load("squat", depth_deg=depth_deg)

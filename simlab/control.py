@@ -95,8 +95,9 @@ class WholeBody:
         self.active, self.passive, self.command = (np.zeros(m.F0.shape) for _ in range(3))
         self._programme = control.Programme(
             s.arguments(), spheres.arguments(), np.isin(spheres.foot, plan.feet).astype(np.int32), m.paths.arguments(),
-            m.arguments(), model.passive, tracking(plan, weights), effort(model, weights), self.active.ravel(),
-            self.passive.ravel(), self.acceleration, self.lumbar, self.contact, settings(plan, weights),
+            m.arguments(), model.passive, model.band.arguments(), tracking(plan, weights), effort(model, weights),
+            self.active.ravel(), self.passive.ravel(), self.acceleration, self.lumbar, self.contact,
+            settings(plan, weights),
         )  # fmt: skip
 
     def excite(self, tick: int, state: State, activation: Array, hurried: bool = False) -> Array:

@@ -97,7 +97,7 @@ def _level(result: Result) -> float:
     """Pelvic obliquity of healthy upright stance [rad, right side high +]: that of the healthy twin's first posture."""
     from simlab.model import state
 
-    twin = build(result.model.subject.healthy())
+    twin = build(result.model.subject.twin())
     q = state(twin, result.plan.values[0])
     return float(metrics.pelvic_obliquity(landmarks(twin, np.zeros(1), q[None]))[0])
 
@@ -239,7 +239,7 @@ def load(path: str | Path) -> Result:
             model=load_barbell(model, task.barbell_kg),
             task=task,
             controller=Controller(**settings["controller"]),
-            plan=task.plan(load_barbell(build(model.subject.healthy()), task.barbell_kg)),
+            plan=task.plan(load_barbell(build(model.subject.twin()), task.barbell_kg)),
             run=Run(**arrays, failures=int(data.attrs["qp_failures"]), message=str(data.attrs["message"])),
             seed=settings["seed"],
             dt=settings["dt"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from simlab import anatomy, metrics
@@ -61,12 +63,14 @@ def _links(result: Result) -> dict[str, Array]:
     rotation, origin = np.empty((len(run.time), len(names), 3, 3)), np.empty((len(run.time), len(names), 3))
     for i, q in enumerate(run.q):
         rotation[i], origin[i] = model.frames(q)
-    out = {name: _transform(rotation[:, k], origin[:, k], np.zeros(3)) for k, name in enumerate(names)}
+    # A twisted femur is drawn straight: its head and neck are in their place, its condyles are not.
+    turn = [np.eye(3) if name.startswith("femur") else model.turned[k] for k, name in enumerate(names)]
+    out = {name: _transform(rotation[:, k] @ turn[k], origin[:, k], np.zeros(3)) for k, name in enumerate(names)}
     size = model.subject.height_m / anatomy.REFERENCE_HEIGHT
     for suffix, mirror in (("_r", 1.0), ("_l", -1.0)):
-        turn, place = anatomy.patella(run.q[:, 6 + names.index("knee_1" + suffix)])
+        tilt, place = anatomy.patella(run.q[:, 6 + names.index("knee_1" + suffix)])
         flip = np.array([1.0, 1.0, mirror])
-        local = _transform(turn * flip[:, None] * flip, place * size * flip, np.zeros(3))
+        local = _transform(tilt * flip[:, None] * flip, place * size * flip, np.zeros(3))
         out["patella" + suffix] = out["femur" + suffix] @ local
     return out
 
@@ -104,17 +108,21 @@ def _muscles(result: Result) -> list[MusclePath]:
 
 def _note(result: Result) -> str:
     """What is special about this person, in a few words."""
-    default = type(result.model.subject.right)()
-    words = []
-    for side, leg in zip(SIDES, result.model.subject.legs(), strict=True):
-        for name, value in leg.model_dump().items():
-            if value != getattr(default, name):
-                words.append((side, name, value))
-    both = [w for w in words if ("left", *w[1:]) in words and ("right", *w[1:]) in words]
-    lines = [f"{_plain(name)} {value:g}" for side, name, value in both if side == "right"]
-    lines += [f"{side} {_plain(name)} {value:g}" for side, name, value in words if (side, name, value) not in both]
+    said = result.model.subject.model_dump(exclude_defaults=True)
+    supports = said.get("supports", {})
+    words = [(side, dial) for side in SIDES for part in (said, supports) for dial in _dials(part.get(side, {}))]
+    both = [dial for side, dial in words if side == "right" and ("left", dial) in words]
+    lines = [f"{_plain(name)} {value:g}" for name, value in both]
+    lines += [f"{side} {_plain(name)} {value:g}" for side, (name, value) in words if (name, value) not in both]
+    lines += [f"{_plain(name)} {value:g}" for name, value in supports.items() if name not in SIDES]
     return ", ".join(lines)
 
 
+def _dials(part: dict[str, Any]) -> list[tuple[str, float]]:
+    muscles = part.get("muscles", {})
+    found = [(name, value) for name, value in part.items() if name != "muscles"]
+    return found + [(f"{muscle}_{name}", value) for muscle, one in muscles.items() for name, value in one.items()]
+
+
 def _plain(name: str) -> str:
-    return name.removesuffix("_strength").removesuffix("_deg").replace("_", " ")
+    return name.removesuffix("_strength").removesuffix("_deg").removesuffix("_mm").replace("_", " ")

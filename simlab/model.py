@@ -7,16 +7,21 @@ from functools import cache
 
 import numpy as np
 
-from simlab import anatomy, rotations
+from simlab import alignment, anatomy, rotations
+from simlab.errors import InputError
 from simlab.kernels import kinematics
-from simlab.motion import COORDINATES, SIDES, Array, Landmarks, Motion, readonly
+from simlab.motion import COORDINATES, LEG_COORDINATES, SIDES, SUFFIX, Array, Landmarks, Motion, readonly
 from simlab.paths import Paths, factor
-from simlab.subject import Leg, Subject
+from simlab.subject import Leg, Muscle, Subject
 
 GRAVITY = 9.80665
 PASSIVE_FIBRE = 0.35
 """Share of the table's passive fibre force. With all of it the muscles of the back of the hip would resist flexion
 with 60 to 67 Nm, more than a squat demands (models/SOURCES.md, passive fibre force)."""
+TIGHT = {"adductors": "adductor_tightness", "hip_flexors": "hip_flexor_tightness"} | dict.fromkeys(
+    ("gastrocnemius", "soleus"), "calf_tightness"
+)
+"""Group of muscles -> the dial that tightens it."""
 TIGHT_SLACK = 0.15
 """Relative shortening of the passive slack length at tightness 1."""
 TIGHT_GAIN = 1.0
@@ -65,19 +70,41 @@ class Spheres:
         return self.link, self.centre, self.radius
 
 
+BAND_PLACE = 0.8
+"""Where the band lies on the thigh, as a share of the way from hip to knee."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """The elastic band around both thighs: stiffness [N/m], 0 where there is none; rest: distance of its points when
+    slack [m]; link (2,), point [m] (2, 3): where it pulls, in the links' frames, right then left."""
+
+    stiffness: float
+    rest: float
+    link: np.ndarray
+    point: Array
+
+    def arguments(self) -> tuple[float, float, np.ndarray, Array]:
+        """In the order of the kernels."""
+        return self.stiffness, self.rest, self.link, self.point
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """One person, ready to be simulated. Every array is read-only, SI.
 
-    skeleton: the tree of 22 links; passive: joint tissue, shape (2, 9, 9), see simlab.kernels.passive;
+    skeleton: the tree of 22 links; turned (22, 3, 3): what a deformity of the bones turns their contents by, see
+    simlab.alignment; passive: joint tissue, shape (2, 9, 9), see simlab.kernels.passive;
     points: landmark name -> (link, position in the link [m]).
     """
 
     subject: Subject
     skeleton: anatomy.Skeleton
+    turned: Array
     muscles: MuscleSet
     passive: Array
     spheres: Spheres
+    band: Band
     points: dict[str, tuple[int, Array]]
 
     @property
@@ -112,14 +139,18 @@ class Model:
 
 def build(subject: Subject) -> Model:
     """The model of a subject: generic anatomy, scaled to mass and height, with the deficits written into its data."""
-    skeleton = anatomy.skeleton(subject.sex, subject.mass_kg, subject.height_m)
+    straight = anatomy.skeleton(subject.sex, subject.mass_kg, subject.height_m)
+    turned = alignment.turned(straight, subject)
+    skeleton = alignment.align(straight, turned)
     return Model(
         subject=subject,
         skeleton=skeleton,
+        turned=turned,
         muscles=_muscles(subject),
         passive=_passive(subject),
-        spheres=_spheres(subject, skeleton.names),
-        points=_points(subject, skeleton.names),
+        spheres=_spheres(subject, skeleton.names, turned),
+        band=_band(subject, skeleton),
+        points=_points(subject, skeleton.names, turned),
     )
 
 
@@ -131,6 +162,7 @@ def strength(table: anatomy.Muscles, leg: Leg) -> Array:
         "gluteus_minimus": minimus,
         "gluteus_maximus": leg.gluteus_maximus_strength,
         "external_rotators": leg.external_rotator_strength,
+        "quadriceps": leg.quadriceps_strength,
     }
     parts = {
         "glmed1": leg.gluteus_medius_anterior_strength,
@@ -145,7 +177,27 @@ def strength(table: anatomy.Muscles, leg: Leg) -> Array:
         part = parts.get(name)
         if part is not None:
             out[k] = part
+        if ABDUCTORS.intersection(member):
+            out[k] *= leg.hip_abductor_strength
+        if name in leg.muscles:
+            out[k] *= leg.muscles[name].strength
     return out
+
+
+ABDUCTORS = frozenset(("gluteus_medius", "gluteus_minimus", "tensor_fasciae_latae"))
+
+
+def tightness(table: anatomy.Muscles, leg: Leg) -> Array:
+    """Tightness of each muscle of a leg, shape (m,)."""
+    return np.array(
+        [max((getattr(leg, TIGHT[g]) for g in member if g in TIGHT), default=0.0) for member in table.groups]
+    )
+
+
+def _named(subject: Subject, quality: str) -> Array:
+    """A factor of muscles addressed by name, shape (2, m)."""
+    names = anatomy.muscles().names
+    return np.array([[getattr(leg.muscles.get(n, Muscle()), quality) for n in names] for leg in subject.legs()])
 
 
 def _muscles(subject: Subject) -> MuscleSet:
@@ -154,22 +206,30 @@ def _muscles(subject: Subject) -> MuscleSet:
     size = subject.height_m / anatomy.REFERENCE_HEIGHT
     # Joint torque grows with body mass (Nm/kg is what strength tables give); the arms grow with height.
     force = sex.strength * subject.mass_kg / anatomy.REFERENCE_MASS / size
-    tight = np.array([["adductors" in g for g in table.groups]]) * np.array(
-        [[leg.adductor_tightness] for leg in subject.legs()]
-    )
+    tight = np.array([tightness(table, leg) for leg in subject.legs()])
     return MuscleSet(
         names=table.names,
         F0=_both(table.F0 * force * np.array([strength(table, leg) for leg in subject.legs()])),
         lopt=_both(table.lopt * size),
-        lts=_both(table.lts * size),
+        lts=_both(table.lts * size * _named(subject, "tendon_slack")),
         penn=_both(table.penn),
         height=_both(table.lopt * size * np.sin(table.penn)),
         onset=_both(table.onset),
         one=_both(table.one),
         slack=_both(1.0 - TIGHT_SLACK * tight),
-        gain=_both(PASSIVE_FIBRE * (1.0 + TIGHT_GAIN * tight)),
-        paths=replace(_paths(), weight=readonly(_paths().weight * size, None)),
+        gain=_both(PASSIVE_FIBRE * (1.0 + TIGHT_GAIN * tight) * _named(subject, "passive_stiffness")),
+        paths=_bent(replace(_paths(), weight=readonly(_paths().weight * size, None)), subject),
     )
+
+
+ABDUCTION = LEG_COORDINATES.index("knee_adduction")
+
+
+def _bent(paths: Paths, subject: Subject) -> Paths:
+    """The paths where the tibia is bent at the knee: to a muscle a genu valgum is an abducted knee."""
+    bend = np.zeros((2, paths.lo.shape[1]))
+    bend[:, ABDUCTION] = np.radians([leg.genu_valgum_deg for leg in subject.legs()])
+    return replace(paths, lo=readonly(paths.lo + bend, 2, None), hi=readonly(paths.hi + bend, 2, None))
 
 
 @cache
@@ -188,20 +248,35 @@ def _passive(subject: Subject) -> Array:
     table[:, 5, 1:3] *= anatomy.sex(subject.sex).tibial_rotation_stiffness
     # Ligament torque grows as strength does, with body mass.
     table[:, :, [1, 2, 4, 7]] *= subject.mass_kg / anatomy.PASSIVE_MASS
+    for leg, coefficients in zip(subject.legs(), table, strict=True):
+        coefficients[LEG_COORDINATES.index("midtarsal_angle"), 1:3] *= leg.arch_stiffness
+        for name in ("knee_adduction", "knee_rotation"):  # the same torque at an angle that is so much larger
+            coefficients[LEG_COORDINATES.index(name), 1] /= 1.0 + leg.ligament_laxity
+            coefficients[LEG_COORDINATES.index(name), 2] /= (1.0 + leg.ligament_laxity) ** 3
     return readonly(table, 2, 9, 9)
 
 
-def _spheres(subject: Subject, names: tuple[str, ...]) -> Spheres:
-    """The soles. Pronation is a varus posting: the medial spheres sit higher, so the foot must roll to lie flat."""
+def _spheres(subject: Subject, names: tuple[str, ...], turned: Array) -> Spheres:
+    """The soles. Pronation is a varus posting: the medial spheres sit higher, so the foot must roll to lie flat. An
+    insole lowers what it lies under."""
     size = subject.height_m / anatomy.REFERENCE_HEIGHT
     labels, links, centres, radii, feet = [], [], [], [], []
-    for foot, (suffix, leg) in enumerate(zip(("_r", "_l"), subject.legs(), strict=True)):
+    insoles = subject.supports.right, subject.supports.left
+    for foot, (suffix, leg, insole) in enumerate(zip(SUFFIX.values(), subject.legs(), insoles, strict=True)):
         mirror = np.array([1.0, 1.0, 1.0 - 2.0 * foot])
-        for row in anatomy.contacts():
-            raised = -row.sole_z * np.tan(np.radians(leg.foot_pronation_deg))
+        pad = (anatomy.arch_pad(),) if insole.arch_support_mm else ()
+        for row in (*anatomy.contacts(), *pad):
+            heel = row.name.startswith("heel")
+            post = insole.medial_post_deg + (insole.heel_post_deg if heel else 0.0)
+            raised = -row.sole_z * (np.tan(np.radians(leg.foot_pronation_deg)) - np.tan(np.radians(post)))
+            under = insole.heel_lift_mm if heel else insole.forefoot_lift_mm
+            if row.name == anatomy.ARCH:
+                raised, under = 0.0, insole.arch_support_mm
+            link = names.index(row.link + suffix)
+            centre = (np.asarray(row.centre) + [0.0, raised, 0.0]) * size * mirror
             labels.append(row.name + suffix)
-            links.append(names.index(row.link + suffix))
-            centres.append((np.asarray(row.centre) + [0.0, raised, 0.0]) * size * mirror)
+            links.append(link)
+            centres.append(turned[link] @ (centre - [0.0, 1e-3 * under, 0.0]))
             radii.append(row.radius * size)
             feet.append(foot)
     return Spheres(
@@ -213,14 +288,39 @@ def _spheres(subject: Subject, names: tuple[str, ...]) -> Spheres:
     )
 
 
-def _points(subject: Subject, names: tuple[str, ...]) -> dict[str, tuple[int, Array]]:
+def _band(subject: Subject, skeleton: anatomy.Skeleton) -> Band:
+    """Errors: InputError where no band can pull so hard with so little stiffness."""
+    s = subject.supports
+    hips, knees = ([skeleton.names.index(name + suffix) for suffix in SUFFIX.values()] for name in ("hip_1", "knee_1"))
+    apart = float(abs(np.diff(skeleton.pos[hips, 2])[0]))
+    rest = s.band_rest_length_m
+    if rest is None:
+        rest = apart - s.band_above_knees_n / s.band_stiffness_n_per_m
+        if rest <= 0.0:
+            most = s.band_stiffness_n_per_m * apart
+            raise InputError(
+                f"supports.band_above_knees_n: expected less than {most:.0f} N, which {s.band_stiffness_n_per_m:g} N/m "
+                f"of supports.band_stiffness_n_per_m reach from a length of nothing, found {s.band_above_knees_n:g}"
+            )
+    worn = s.band_above_knees_n > 0.0 or s.band_rest_length_m is not None
+    return Band(
+        stiffness=s.band_stiffness_n_per_m if worn else 0.0,
+        rest=rest,
+        link=np.array([skeleton.names.index("femur" + suffix) for suffix in SUFFIX.values()], dtype=np.int32),
+        point=readonly(BAND_PLACE * skeleton.pos[knees], 2, 3),
+    )
+
+
+def _points(subject: Subject, names: tuple[str, ...], turned: Array) -> dict[str, tuple[int, Array]]:
     size = subject.height_m / anatomy.REFERENCE_HEIGHT
     out = {}
     for row in anatomy.landmarks():
         for suffix, mirror in (("_r", 1.0), ("_l", -1.0)):
             link = row.link if row.link in names else row.link + suffix
             name = row.name if row.midline else row.name + suffix
-            out[name] = (names.index(link), readonly(np.asarray(row.position) * size * [1.0, 1.0, mirror], 3))
+            place = names.index(link)
+            turn = np.eye(3) if row.name == "greater_trochanter" else turned[place]  # on the femur above its twist
+            out[name] = (place, readonly(turn @ (np.asarray(row.position) * size * [1.0, 1.0, mirror]), 3))
     return out
 
 

@@ -29,10 +29,11 @@ class Muscles:
         self.length, self.active, self.passive, self.fibre, self._rate = (np.zeros((2, m)) for _ in range(5))
         self._dL = np.zeros((2, m, CROSSED))
         self._tissue = np.zeros((2, LEG))
+        self._q = np.zeros(28)
 
     def update(self, q: Array, v: Array) -> None:
         """Lengths, arms, forces and tissue torques at the state q (28,), v (27,)."""
-        s = self.model.muscles
+        s, self._q = self.model.muscles, q
         angles, rates = q[10:].reshape(2, LEG), v[9:].reshape(2, LEG)
         path.lengths(angles, *s.paths.arguments(), self.length, self._dL)
         path.rates(self._dL, rates, self._rate)
@@ -50,10 +51,12 @@ class Muscles:
         return -self._dL
 
     def torque(self, activation: Array, v: Array) -> Array:
-        """Hinge torques (21,) [Nm] of muscles at the activations (2, m) and of passive tissue, after `update`."""
+        """Hinge torques (21,) [Nm] of muscles at the activations (2, m), tissue and band, after `update`."""
         out = np.empty(3 + 2 * LEG)
         out[:3] = -LUMBAR_DAMPING * v[6:9]
         legs = out[3:].reshape(2, LEG)
         legs[:] = self._tissue
         path.torque(self._dL, self.active * activation + self.passive, legs)
+        if self.model.band.stiffness:
+            passive.pull(self._q, self.model.skeleton.arguments(), self.model.band.arguments(), out)
         return out

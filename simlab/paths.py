@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from simlab.motion import Array
+from simlab.motion import Array, readonly
 
 ANGLES = 8
 
@@ -24,10 +24,10 @@ Integers = NDArray[np.int32]
 class Paths:
     """What simlab.kernels.path takes.
 
-    lo, hi [rad] (8,): the range that angles are mapped from and clipped to; parent, variable (k,): monomial i is
-    monomial parent[i] times angle variable[i], monomial 0 is 1; row (r + 1,), column, weight [m]: the matrix in
-    compressed rows, short ones first, empty ones left out; target (r,): 9 times the muscle plus 0 for a row that gives
-    its length, 1 to 8 for a derivative.
+    lo, hi [rad] (2, 8): the range that each leg's angles are mapped from and clipped to; parent, variable (k,):
+    monomial i is monomial parent[i] times angle variable[i], monomial 0 is 1; row (r + 1,), column, weight [m]: the
+    matrix in compressed rows, short ones first, empty ones left out; target (r,): 9 times the muscle plus 0 for a row
+    that gives its length, 1 to 8 for a derivative.
     """
 
     lo: Array
@@ -73,8 +73,8 @@ def factor(lo: Array, hi: Array, start: NDArray, exponent: NDArray, weight: Arra
     for array in (*integers, scale):
         array.flags.writeable = False
     return Paths(
-        lo=lo,
-        hi=hi,
+        lo=readonly(np.tile(lo, (2, 1)), 2, ANGLES),
+        hi=readonly(np.tile(hi, (2, 1)), 2, ANGLES),
         parent=integers[0],
         variable=integers[1],
         row=integers[2],

@@ -145,7 +145,8 @@ def _stepper(world: World) -> Any:
     model, n = world.model, world.numbers
     return stepper.Stepper(
         client, n.body, n.hinges, n.angles, n.links, model.muscles.paths.arguments(), model.muscles.arguments(),
-        model.passive, model.skeleton.arguments(), model.spheres.arguments(), model.spheres.foot,
+        model.passive, model.band.arguments(), model.skeleton.arguments(), model.spheres.arguments(),
+        model.spheres.foot,
         {
             "dt": world.dt, "vmax": MAX_VELOCITY, "tau_act": ACTIVATION_S, "tau_deact": DEACTIVATION_S,
             "lumbar_damping": LUMBAR_DAMPING, "friction": FRICTION, "erp": ERP, "gravity": (0.0, -GRAVITY, 0.0),

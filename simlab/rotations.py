@@ -10,6 +10,12 @@ import numpy as np
 from simlab.motion import Array
 
 
+def about(axis: Array, angle: float) -> Array:
+    """Rotation matrix (3, 3) by an angle [rad] about a unit axis (3,) (Rodrigues)."""
+    K = np.cross(axis, np.eye(3)).T  # K x = axis x x
+    return np.asarray(np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K)
+
+
 def matrix(angles: Array) -> Array:
     """Rotation matrices (..., 3, 3) of the angles about Z, X, Y [rad] (..., 3)."""
     (cz, cx, cy), (sz, sx, sy) = np.moveaxis(np.cos(angles), -1, 0), np.moveaxis(np.sin(angles), -1, 0)

@@ -13,7 +13,7 @@ import numpy as np
 from simlab import habit
 from simlab.control import Controller, WholeBody, standing_drive
 from simlab.model import Model, build, load_barbell, state
-from simlab.motion import Array
+from simlab.motion import SIDES, Array
 from simlab.plant import Path, plant
 from simlab.tasks._plan import Plan, Weights
 from simlab.tasks._task import Task
@@ -88,10 +88,10 @@ def simulate(
     The habitual strategy first lets the healthy twin learn the task; the twin's drive is kept for the next simulation
     of the same body and task in this process.
     """
-    controller = controller or Controller()
+    controller = told(controller or Controller(), model)
     began = clock.perf_counter()
     tell = progress or (lambda stage, share: None)
-    twin = load_barbell(build(model.subject.healthy()), task.barbell_kg)
+    twin = load_barbell(build(model.subject.twin()), task.barbell_kg)
     model = load_barbell(model, task.barbell_kg)
     if controller.strategy == "habitual":
         plan, drive, run = _learn(twin, task, dt, tell)
@@ -122,6 +122,11 @@ def simulate(
         dt=dt,
         wall_s=clock.perf_counter() - began,
     )
+
+
+def told(controller: Controller, model: Model) -> Controller:
+    """The controller with the cue that the subject's supports give, where that is the stronger one."""
+    return replace(controller, cue=max(controller.cue, model.subject.supports.knee_over_second_toe))
 
 
 def attend(weights: Weights, cue: float) -> Weights:
@@ -224,7 +229,10 @@ def loop(
                 tell((tick + 1) / len(plan.time))
     tell(1.0)
     columns = log.columns()
-    return Run(**columns, failures=brain.failures + body.failures, message=message or _rose(model, columns["q"], plan))
+    message = message or _rose(model, columns["q"], plan)
+    if message:
+        message += _saturated(model, plan, columns["activation"])
+    return Run(**columns, failures=brain.failures + body.failures, message=message)
 
 
 def _planted(model: Model, q: Array) -> Array:
@@ -283,7 +291,7 @@ def _trouble(q: Array, lowest: float, time: float) -> str:
     if not np.isfinite(q).all():
         return f"a state that is not a number after {time:.2f} s"
     if q[1] < lowest:
-        return f"fell: the pelvis was {q[1]:.2f} m above the ground at {time:.2f} s"
+        return f"could not stand up: the pelvis was {q[1]:.2f} m above the ground at {time:.2f} s"
     return ""
 
 
@@ -291,5 +299,26 @@ def _rose(model: Model, q: Array, plan: Plan) -> str:
     """Why the last posture is not the planned one, or nothing."""
     height, wanted = q[-1, 1], plan.values[-1, 4] + (q[0, 1] - plan.values[0, 4])
     if height < 0.95 * wanted:
-        return f"did not stand up again: the pelvis ended {1000 * (wanted - height):.0f} mm too low"
+        return f"could not stand up: the pelvis was {1000 * (wanted - height):.0f} mm too low at {plan.time[-1]:.2f} s"
     return ""
+
+
+SATURATED = 0.95
+"""An activation from here on has nothing left to give."""
+
+
+def _saturated(model: Model, plan: Plan, activation: Array) -> str:
+    """Which muscles of the standing legs came to give all they had, the first one first."""
+    spent = activation >= SATURATED
+    found = [
+        (int(spent[:, leg, k].argmax()), leg, f"{SIDES[leg]} {name}")
+        for leg in plan.feet
+        for k, name in enumerate(model.muscles.names)
+        if spent[:, leg, k].any()
+    ]
+    names = [name for _, _, name in sorted(found)]
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return "; saturated: " + (", ".join(names[:MOST_NAMED]) + more if names else "no muscle")
+
+
+MOST_NAMED = 8

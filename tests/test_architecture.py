@@ -28,9 +28,11 @@ LAYERS = (
     ("muscles", "world"),
     ("tasks", "landmarks", "mocap"),
     ("model",),
-    ("anatomy", "paths"),
+    ("paths", "alignment"),
+    ("anatomy",),
     ("rotations",),
-    ("subject", "motion", "tables"),
+    ("subject",),
+    ("motion", "tables"),
     ("errors",),
     ("kernels",),
 )

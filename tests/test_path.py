@@ -115,7 +115,7 @@ def test_shared_monomials_are_few() -> None:
 
 def test_too_many_monomials_are_refused() -> None:
     long = np.zeros(path.MONOMIALS + 1, dtype=np.int32)
-    one, rows = np.ones(8), np.zeros(10, dtype=np.int32)
+    one, rows = np.ones((2, 8)), np.zeros(10, dtype=np.int32)
     outputs = np.zeros((2, 1)), np.zeros((2, 1, 8))
     with pytest.raises(ValueError, match="at most"):
         path.lengths(np.zeros((2, 8)), -one, one, long, long, rows, rows[1:], rows, np.zeros(10), *outputs)

@@ -13,6 +13,7 @@ class Programme:
         paths: tuple[Array, Array, Integers, Integers, Integers, Integers, Integers, Array],
         muscles: tuple[Array, ...],
         tissue: Array,
+        band: tuple[float, float, Integers, Array],
         tracking: Array,
         effort: Array,
         active: Array,

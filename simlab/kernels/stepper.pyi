@@ -18,6 +18,7 @@ class Stepper:
         paths: tuple[Array, Array, Integers, Integers, Integers, Integers, Integers, Array],
         muscles: tuple[Array, ...],
         tissue: Array,
+        band: tuple[float, float, Integers, Array],
         skeleton: tuple[Integers, Array, Array, Array, Array, Array],
         spheres: tuple[Integers, Array, Array],
         foot: Integers,

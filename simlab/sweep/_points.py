@@ -10,7 +10,7 @@ from typing import Any
 from simlab import export, tasks
 from simlab.control import Controller
 from simlab.errors import InputError
-from simlab.subject import Leg, Subject, change, load_subject
+from simlab.subject import Subject, change, load_subject
 from simlab.sweep import _design
 from simlab.sweep._spec import Number, Spec
 
@@ -76,7 +76,7 @@ def _point(spec: Spec, base: Subject, index: int, dials: dict[str, Number]) -> P
         controller = Controller(**mind)
     except (InputError, TypeError) as error:
         raise InputError(f"{where} {', '.join(f'{k}={v}' for k, v in dials.items())}: {error}") from None
-    twin = subject.model_copy(update={"right": Leg(), "left": Leg()})
+    twin = subject.healthy().model_copy(update={"name": subject.name})
     return Point(
         index=index,
         dials=dials,
