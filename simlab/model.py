@@ -249,7 +249,8 @@ def _passive(subject: Subject) -> Array:
     # Ligament torque grows as strength does, with body mass.
     table[:, :, [1, 2, 4, 7]] *= subject.mass_kg / anatomy.PASSIVE_MASS
     for leg, coefficients in zip(subject.legs(), table, strict=True):
-        coefficients[LEG_COORDINATES.index("midtarsal_angle"), 1:3] *= leg.arch_stiffness
+        for name in ("subtalar_angle", "midtarsal_angle"):  # the arch sinks as the talus rolls over a heel that stands
+            coefficients[LEG_COORDINATES.index(name), 1:3] *= leg.arch_stiffness
         for name in ("knee_adduction", "knee_rotation"):  # the same torque at an angle that is so much larger
             coefficients[LEG_COORDINATES.index(name), 1] /= 1.0 + leg.ligament_laxity
             coefficients[LEG_COORDINATES.index(name), 2] /= (1.0 + leg.ligament_laxity) ** 3
@@ -292,7 +293,8 @@ def _band(subject: Subject, skeleton: anatomy.Skeleton) -> Band:
     """Errors: InputError where no band can pull so hard with so little stiffness."""
     s = subject.supports
     hips, knees = ([skeleton.names.index(name + suffix) for suffix in SUFFIX.values()] for name in ("hip_1", "knee_1"))
-    apart = float(abs(np.diff(skeleton.pos[hips, 2])[0]))
+    point = BAND_PLACE * skeleton.pos[knees]
+    apart = float(np.linalg.norm(np.subtract(*(skeleton.pos[hips] + point))))
     rest = s.band_rest_length_m
     if rest is None:
         rest = apart - s.band_above_knees_n / s.band_stiffness_n_per_m
@@ -307,7 +309,7 @@ def _band(subject: Subject, skeleton: anatomy.Skeleton) -> Band:
         stiffness=s.band_stiffness_n_per_m if worn else 0.0,
         rest=rest,
         link=np.array([skeleton.names.index("femur" + suffix) for suffix in SUFFIX.values()], dtype=np.int32),
-        point=readonly(BAND_PLACE * skeleton.pos[knees], 2, 3),
+        point=readonly(point, 2, 3),
     )
 
 

@@ -76,7 +76,7 @@ class Leg(_Config):
     foot_pronation_deg: float = Field(default=0.0, ge=-5.0, le=10.0)
     """Structural varus of the sole [deg]: how far the foot must roll medially to lie flat; negative: supinated."""
     arch_stiffness: float = Field(default=1.0, ge=0.1, le=5.0)
-    """Stiffness of the midtarsal joint, relative to normal."""
+    """Passive stiffness of subtalar and midtarsal joint, relative to normal: below 1 the loaded arch sinks farther."""
     ligament_laxity: float = Field(default=0.0, ge=0.0, le=1.0)
     """Of the knee: how much farther the same torque abducts and rotates it; 1: twice as far."""
     genu_valgum_deg: float = Field(default=0.0, ge=-20.0, le=20.0)

@@ -34,7 +34,8 @@ class Squat(Task):
     def plan(self, model: Model) -> Plan:
         """The reference of the subject's healthy twin, so no deficit shapes what is wanted."""
         depths = np.radians(np.linspace(STANDING_DEG, self.depth_deg, 13))
-        poses = self._postures(model, depths)
+        alike = model.subject.right.bones() == model.subject.left.bones()
+        poses = self._postures(model, depths, alike)
         time, depth = cycles(
             (depths[0], depths[-1]),
             (self.stand_before_s, self.descent_s, self.ascent_s, self.stand_after_s),
@@ -48,50 +49,64 @@ class Squat(Task):
             time,
             depth,
             feet=(0, 1),
-            symmetric=True,
+            symmetric=alike,
             weights=Weights(),
             learning=Weights(frontal=1.0, drive=1.0),
         )
 
-    def _postures(self, model: Model, depths: Array) -> Array:
+    def _postures(self, model: Model, depths: Array, alike: bool) -> Array:
+        """Legs of the same bones do the same; otherwise each finds its own way, and the pelvis may list."""
         yaw = np.radians(self.toe_out_deg)
         size = model.subject.height_m / 1.68
         legs = LEG_COORDINATES[:8]
-        solve_for = ("pelvis_tx", "pelvis_ty", "pelvis_tilt", "lumbar_extension", *legs)
+        central = ("pelvis_tx", "pelvis_ty", "pelvis_tilt", "lumbar_extension")
+        if alike:
+            solved = {name: (name + "_r", name + "_l") for name in legs}
+        else:
+            central = (*central, "pelvis_tz", "pelvis_list")
+            solved = {name + suffix: (name + suffix,) for suffix in ("_r", "_l") for name in legs}
 
         def expand(x: dict[str, float], _: float) -> dict[str, float]:
-            sides = {f"{name}{side}": x[name] for name in legs for side in ("_r", "_l")}
-            return {name: x[name] for name in solve_for[:4]} | sides
+            sides = {full: x[name] for name, names in solved.items() for full in names}
+            return {name: x[name] for name in central} | sides
+
+        def leg(x: dict[str, float], sole: Sole, depth: float, suffix: str, sign: float) -> tuple[list, list]:
+            """Where the foot and how bent the knee has to be; what is merely good."""
+            heel, foot = sole.heel(suffix), sole.axis(suffix)
+            knee, ankle = sole.link("tibia" + suffix), sole.link("talus" + suffix)
+            contact = [
+                sole.points[n + suffix][1] for n in ("heel_medial", "heel_lateral", "metatarsal_1", "metatarsal_5")
+            ]
+            over_toe = sign * (knee[2] - ankle[2]) - np.tan(yaw) * (knee[0] - ankle[0])
+            firm = [
+                *(300.0 * y for y in contact),
+                300.0 * heel[0],
+                100.0 * (sign * ankle[2] - self.stance_width_m / 2),
+                100.0 * (np.arctan2(sign * foot[2], foot[0]) - yaw),
+                100.0 * (x["knee_angle" + suffix] - depth),
+            ]
+            return firm, [
+                15.0 * over_toe,
+                20.0 * x["knee_adduction" + suffix],
+                3.0 * x["knee_rotation" + suffix],
+                2.0 * x["subtalar_angle" + suffix],
+            ]
 
         def residual(x: dict[str, float], q: Array, depth: float) -> list[float]:
             sole = Sole(model, q)
             u = depth / np.radians(95.0)
-            heel, foot = sole.heel("_r"), sole.axis("_r")
-            knee, ankle = sole.link("tibia_r"), sole.link("talus_r")
-            contact = [
-                sole.points[n + "_r"][1] for n in ("heel_medial", "heel_lateral", "metatarsal_1", "metatarsal_5")
-            ]
-            over_toe = (knee[2] - ankle[2]) - np.tan(yaw) * (knee[0] - ankle[0])
-            return [
-                *(300.0 * y for y in contact),
-                300.0 * heel[0],
-                100.0 * (ankle[2] - self.stance_width_m / 2),
-                100.0 * (np.arctan2(foot[2], foot[0]) - yaw),
-                100.0 * (x["knee_angle_r"] - depth),
+            com = model.centre_of_mass(q)
+            body = [
                 5.0 * (x["pelvis_tilt"] + np.radians(2.0 + 28.0 * u)),
                 5.0 * (x["lumbar_extension"] + np.radians(2.0 + 16.0 * u)),
-                200.0 * (model.centre_of_mass(q)[0] - 0.085 * size),
-                15.0 * over_toe,
-                20.0 * x["knee_adduction_r"],
-                3.0 * x["knee_rotation_r"],
-                2.0 * x["subtalar_angle_r"],
+                200.0 * (com[0] - 0.085 * size),
             ]
+            firm, good = leg(x, sole, depth, "_r", 1.0)
+            if not alike:
+                body += [200.0 * com[2], 20.0 * x["pelvis_list"]]
+                firm, good = (a + b for a, b in zip((firm, good), leg(x, sole, depth, "_l", -1.0), strict=True))
+            return firm + body + good
 
-        guess = {
-            "pelvis_ty": 0.95 * size,
-            "hip_flexion": 0.1,
-            "hip_adduction": -0.1,
-            "knee_angle": 0.1,
-            "ankle_angle": 0.1,
-        }
-        return postures(solve_for, guess, depths, expand, residual, model)
+        start = {"hip_flexion": 0.1, "hip_adduction": -0.1, "knee_angle": 0.1, "ankle_angle": 0.1}
+        guess = {name: start.get(name[:-2] if name not in start else name, 0.0) for name in solved}
+        return postures((*central, *solved), guess | {"pelvis_ty": 0.95 * size}, depths, expand, residual, model)
