@@ -112,9 +112,25 @@ def report(result: Result) -> dict[str, Any]:
         "task": result.task.model_dump(),
         "subject": result.model.subject.model_dump(),
         "controller": {"strategy": result.controller.strategy, "cue": result.controller.cue},
+        "assumptions": assumptions(result),
         "seed": result.seed,
         "simulated_s": float(result.run.time[-1]),
         "metrics": measured,
+    }
+
+
+def assumptions(result: Result) -> dict[str, str]:
+    """What the result takes for granted about muscles and mind, by name, in words."""
+    habits = {
+        "habitual": "the drive that the healthy twin with the same bones has learned the task with, recorded every "
+        f"{1000 * result.plan.period:g} ms",
+        "compensating": "none: the drive of standing, hardly held to",
+    }
+    attention = f", attention to the frontal plane {result.controller.cue:g}" if result.controller.cue else ""
+    return {
+        "muscle_paths": result.model.subject.muscle_paths,
+        "control_strategy": result.controller.strategy + attention,
+        "habit": habits[result.controller.strategy],
     }
 
 

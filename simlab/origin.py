@@ -129,9 +129,8 @@ def origin(
             failed[name] = result.run.message
 
     def change(name: str, side: str) -> float | None:
-        here, there = found[name], found["healthy"]
-        values = None if here is None or there is None else (here[side][METRIC], there[side][METRIC])
-        return None if values is None or None in values else float(np.subtract(*values))
+        here, there = (None if one is None else one[side][METRIC] for one in (found[name], found["healthy"]))
+        return None if here is None or there is None else here - there
 
     lying = _lying(build(subject)) - _lying(build(subject.healthy()))
     origins = {

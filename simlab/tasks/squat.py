@@ -59,7 +59,8 @@ class Squat(Task):
         yaw = np.radians(self.toe_out_deg)
         size = model.subject.height_m / 1.68
         legs = LEG_COORDINATES[:8]
-        central = ("pelvis_tx", "pelvis_ty", "pelvis_tilt", "lumbar_extension")
+        central: tuple[str, ...] = ("pelvis_tx", "pelvis_ty", "pelvis_tilt", "lumbar_extension")
+        solved: dict[str, tuple[str, ...]]
         if alike:
             solved = {name: (name + "_r", name + "_l") for name in legs}
         else:
