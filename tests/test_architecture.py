@@ -16,7 +16,7 @@ PACKAGE = Path(simlab.__file__).parent
 
 LAYERS = (
     ("cli", "doctor"),
-    ("beside",),
+    ("beside", "origin"),
     ("figure", "movie", "scene", "shapes", "bones"),
     ("dose",),
     ("sweep",),

@@ -34,7 +34,7 @@ def test_squat_prints_one_json_object(simlab, tmp_path: Path) -> None:
     report = json.loads(out)
     assert code == 0 and out.count("\n") == 1
     assert list(report) == [
-        "success", "message", "task", "subject", "controller", "seed", "simulated_s", "metrics",
+        "success", "message", "task", "subject", "controller", "assumptions", "seed", "simulated_s", "metrics",
         "wall_s", "real_time_factor", "files",
     ]  # fmt: skip
     assert report["success"] is True and report["subject"]["right"]["adductor_tightness"] == 0.3

@@ -12,12 +12,23 @@ from pydantic import ValidationError
 from simlab.errors import InputError
 from simlab.tasks._task import Task
 
-__all__ = ["Task", "load", "names"]
+__all__ = ["Task", "load", "names", "settings"]
 
 
 def names() -> tuple[str, ...]:
     """The tasks that can be loaded."""
     return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
+
+
+def settings(asked: list[str]) -> dict[str, Any]:
+    """Settings of a task from KEY=VALUE texts. Errors: InputError for another form."""
+    out: dict[str, Any] = {}
+    for text in asked:
+        key, separator, value = text.partition("=")
+        if not separator or not value.strip():
+            raise InputError(f"--task {text}: expected KEY=VALUE, such as depth_deg=60")
+        out[key.strip()] = value.strip()  # numbers are made of it by the task, which knows its settings
+    return out
 
 
 def load(name: str, **settings: Any) -> Task:
