@@ -26,7 +26,7 @@ LAYERS = (
     ("metrics", "simulate"),
     ("control", "plant", "habit"),
     ("muscles", "world"),
-    ("tasks", "landmarks", "mocap"),
+    ("tasks", "landmarks", "mocap", "training"),
     ("model",),
     ("paths", "alignment"),
     ("anatomy",),
