@@ -15,23 +15,31 @@ from types import ModuleType
 __version__ = "0.1.0"
 
 __all__ = [
+    "attribution",
     "beside",
+    "clinical",
     "compare",
     "control",
     "dose",
     "errors",
+    "explain",
     "export",
+    "loads",
     "metrics",
     "mocap",
     "model",
     "motion",
     "movie",
+    "origin",
+    "population",
     "recording",
     "scene",
     "simulate",
     "subject",
     "sweep",
     "tasks",
+    "training",
+    "validate",
 ]
 
 

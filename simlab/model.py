@@ -26,6 +26,9 @@ TIGHT_SLACK = 0.15
 """Relative shortening of the passive slack length at tightness 1."""
 TIGHT_GAIN = 1.0
 """Relative increase of the passive force at tightness 1."""
+TIGHT_SHARE = {"adductor_tightness": 1.0, "hip_flexor_tightness": 1.0, "calf_tightness": 0.68}
+"""What each dial takes of both, so that 0.4 is where a clinician begins to say tight (simlab.clinical;
+models/SOURCES.md, clinical tests)."""
 MAX_VELOCITY = 10.0
 """Maximum shortening velocity [optimal fibre lengths/s] (De Groote et al. 2016, doi 10.1007/s10439-016-1591-9)."""
 
@@ -188,10 +191,9 @@ ABDUCTORS = frozenset(("gluteus_medius", "gluteus_minimus", "tensor_fasciae_lata
 
 
 def tightness(table: anatomy.Muscles, leg: Leg) -> Array:
-    """Tightness of each muscle of a leg, shape (m,)."""
-    return np.array(
-        [max((getattr(leg, TIGHT[g]) for g in member if g in TIGHT), default=0.0) for member in table.groups]
-    )
+    """Tightness of each muscle of a leg in shares of TIGHT_SLACK and TIGHT_GAIN, shape (m,)."""
+    share = {group: TIGHT_SHARE[dial] * getattr(leg, dial) for group, dial in TIGHT.items()}
+    return np.array([max((share[g] for g in member if g in share), default=0.0) for member in table.groups])
 
 
 def _named(subject: Subject, quality: str) -> Array:

@@ -68,7 +68,8 @@ class Leg(_Config):
     """Piriformis, obturator internus with the gemelli, quadratus femoris."""
     quadriceps_strength: float = Strength
     adductor_tightness: float = Tightness
-    """1: passive slack length 15 % shorter and passive force doubled; linear between. So are the other two."""
+    """1: passive slack length 15 % shorter and passive force doubled; linear between. So are the hip flexors; the calf
+    takes 0.68 of both. 0.4 is where a clinician begins to say tight (simlab.clinical)."""
     hip_flexor_tightness: float = Tightness
     """Iliacus, psoas, rectus femoris, sartorius."""
     calf_tightness: float = Tightness
