@@ -371,15 +371,59 @@ def _on_link(body: str, point: Array) -> tuple[str, Array]:
 def patella(knee_angle: Any) -> tuple[Array, Array]:
     """Pose of the patella in the femur at knee angles [rad] (n,): rotation (n, 3, 3), position [m] (n, 3).
 
-    At the reference stature. A spline of the table, as in the paths whose lengths were fitted (Rajagopal et al. 2016).
+    At the reference stature. A cubic spline of the table with no knots at the second and the last but one angle, as in
+    the paths whose lengths were fitted (Rajagopal et al. 2016).
     """
-    from scipy.interpolate import CubicSpline
-    from scipy.spatial.transform import Rotation
-
     rows = _table("patella.csv")
-    knots = [_numbers(row, "rotation", "x", "y", "z") for row in rows]
-    pose = CubicSpline([float(row["knee_angle"]) for row in rows], knots)(np.atleast_1d(knee_angle))
-    return Rotation.from_rotvec(np.outer(pose[:, 0], [0.0, 0.0, 1.0])).as_matrix(), pose[:, 1:]
+    knots = _column(rows, "knee_angle")
+
+    def powers(x: Array) -> Array:
+        return np.hstack([x[:, None] ** np.arange(4), np.maximum(x[:, None] - knots[2:-2], 0.0) ** 3])
+
+    weight = np.linalg.solve(powers(knots), [_numbers(row, "rotation", "x", "y", "z") for row in rows])
+    pose = powers(np.atleast_1d(np.asarray(knee_angle, dtype=np.float64))) @ weight
+    return _about(2, pose[:, 0]), pose[:, 1:]
+
+
+def _about(axis: int, angle: Any) -> Array:
+    """Rotations (..., 3, 3) by angles [rad] (...) about the coordinate axis of this number."""
+    i, j = (axis + 1) % 3, (axis + 2) % 3
+    out = np.zeros((*np.shape(angle), 3, 3))
+    out[..., axis, axis] = 1.0
+    out[..., i, i] = out[..., j, j] = np.cos(angle)
+    out[..., j, i] = np.sin(angle)
+    out[..., i, j] = -out[..., j, i]
+    return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cylinder:
+    """A cylinder that a muscle wraps, right side, reference stature: its link, centre [m] (3,) and axes (3, 3) in it
+    (columns; the long one is the third), radius [m]; quadrant: the half, such as `-y`, that a path must pass, or `all`.
+    """
+
+    link: str
+    centre: Array
+    axes: Array
+    radius: float
+    quadrant: str
+
+
+@cache
+def wraps() -> dict[str, tuple[Cylinder, ...]]:
+    """Muscle -> the cylinders it wraps, from its end to its origin."""
+    out: dict[str, list[Cylinder]] = {}
+    for row in _table("wraps.csv"):
+        x, y, z = (_about(i, angle) for i, angle in enumerate(_numbers(row, *(f"rotation_{i}" for i in "xyz"))))
+        cylinder = Cylinder(
+            link=row["body"],
+            centre=readonly(_numbers(row, "x", "y", "z") + body_origin(row["body"]), 3),
+            axes=readonly(x @ y @ z, 3, 3),
+            radius=float(row["radius"]),
+            quadrant=row["quadrant"],
+        )
+        out.setdefault(row["muscle"], []).append(cylinder)
+    return {muscle: tuple(cylinders) for muscle, cylinders in out.items()}
 
 
 # --- tissue, soles, landmarks, sexes ---------------------------------------------------------------------------------

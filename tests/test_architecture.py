@@ -21,7 +21,7 @@ LAYERS = (
     ("dose",),
     ("sweep",),
     ("export",),
-    ("compare",),
+    ("compare", "loads"),
     ("recording",),
     ("metrics", "simulate"),
     ("control", "plant", "habit", "clinical"),
