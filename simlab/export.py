@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import simlab
-from simlab import compare, metrics, mocap, tasks
+from simlab import compare, loads, metrics, mocap, tasks
 from simlab.control import Controller
 from simlab.errors import InputError
 from simlab.model import build, landmarks, load_barbell, motion
@@ -46,6 +46,19 @@ DIMENSIONS = {
 }
 
 
+LOADS = (
+    "knee_extension_moment_peak_nm_kg",
+    "knee_abduction_moment_peak_nm_kg",
+    "hip_abduction_moment_peak_nm_kg",
+    "tibiofemoral_force_peak_bw",
+    "tibiofemoral_medial_peak_bw",
+    "tibiofemoral_lateral_peak_bw",
+    "patellofemoral_force_peak_bw",
+    "ligament_abduction_moment_peak_nm",
+)
+"""What a simulated leg carries (simlab.loads), of which a captured one knows nothing."""
+LEG = metrics.LEG + LOADS
+"""Everything that is measured of a simulated leg."""
 SEPARATION = "knee_ankle_separation_ratio_at_peak_flexion"
 
 
@@ -58,10 +71,15 @@ def measure(result: Result) -> metrics.Metrics:
     ground = GroundReaction(time=run.time, force=run.ground, source="simulation")
     stance = result.task.standing[0] if len(result.task.standing) == 1 else None
     windows = [r.window for r in metrics.repetitions(points)] if result.success and stance is None else []
+    windows = windows or [(float(run.time[0]), float(run.time[-1]))]
     each = [
         metrics.measure(points, coordinates, ground, model.weight, window, stance, level=_level(result))
-        for window in windows or [(float(run.time[0]), float(run.time[-1]))]
+        for window in windows
     ]
+    carried = _loads(result, windows)
+    for one, peaks in zip(each, carried, strict=True):
+        for side in SIDES:
+            one[side] |= {name: peaks[side][name] for name in LOADS}
     found = {
         part: {name: _mean([one[part][name] for one in each]) for name in each[0][part]}
         for part in ("left", "right", "both")
@@ -70,6 +88,14 @@ def measure(result: Result) -> metrics.Metrics:
         found[side] = dict.fromkeys(found[side]) | {"grf_peak_bw": found[side]["grf_peak_bw"]}
         found["both"] |= dict.fromkeys(("knee_ankle_separation_ratio_min", SEPARATION))
     return found
+
+
+def _loads(result: Result, windows: list[metrics.Window]) -> list[dict[str, dict[str, float | None]]]:
+    """The peaks of the loads in each window; of a run that ended at once nothing is known."""
+    if len(result.run.time) < 2:
+        return [{side: dict.fromkeys(LOADS) for side in SIDES} for _ in windows]
+    found = loads.loads(result)
+    return [{side: dict(peaks) for side, peaks in loads.peaks(found, window).items()} for window in windows]
 
 
 def curves(result: Result) -> compare.Curves:

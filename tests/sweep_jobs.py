@@ -20,7 +20,7 @@ def quick(request: dict) -> dict:
     for side in ("right", "left"):
         leg, mass = asked["subject"][side], asked["subject"]["mass_kg"]
         value = 10 * (1 - leg["gluteus_medius_strength"]) + leg["foot_pronation_deg"] + mass / 100
-        measured[side] = dict.fromkeys(metrics.LEG, value)
+        measured[side] = dict.fromkeys(export.LEG, value)
     return {
         "hash": export.digest(asked),
         "success": True,

@@ -8,7 +8,7 @@ import pytest
 from figures import RECORDINGS, needs_recordings
 
 from simlab import cli
-from simlab.metrics import LEG
+from simlab.export import LEG
 
 SQUATS = RECORDINGS / "opencap_subject4" / "squats1.trc"
 QUICK = ("--depth-deg", "45", "--descent-s", "0.6", "--ascent-s", "0.6", "--no-render")

@@ -46,8 +46,8 @@ def simulate_one(request: Request) -> Outcome:
 def failed(hash: str, message: str) -> Outcome:
     """The outcome of a simulation that gave no numbers."""
     none = {
-        "left": dict.fromkeys(metrics.LEG),
-        "right": dict.fromkeys(metrics.LEG),
+        "left": dict.fromkeys(export.LEG),
+        "right": dict.fromkeys(export.LEG),
         "both": dict.fromkeys(metrics.BOTH),
     }
     return {

@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from simlab import compare, metrics
+from simlab import compare, export, metrics
 from simlab.errors import InputError
 from simlab.motion import SIDES
 from simlab.sweep._job import CURVES, Outcome
 from simlab.sweep._points import Point, Simulation
 
-PARTS = {"right": metrics.LEG, "left": metrics.LEG, "both": metrics.BOTH}
+PARTS = {"right": export.LEG, "left": export.LEG, "both": metrics.BOTH}
 
 
 class Journal:
