@@ -11,7 +11,7 @@ from simlab import alignment, anatomy, rotations
 from simlab.errors import InputError
 from simlab.kernels import kinematics
 from simlab.motion import COORDINATES, LEG_COORDINATES, SIDES, SUFFIX, Array, Landmarks, Motion, readonly
-from simlab.paths import Paths, factor
+from simlab.paths import Paths, balanced, factor
 from simlab.subject import Leg, Muscle, Subject
 
 GRAVITY = 9.80665
@@ -208,6 +208,7 @@ def _muscles(subject: Subject) -> MuscleSet:
     size = subject.height_m / anatomy.REFERENCE_HEIGHT
     # Joint torque grows with body mass (Nm/kg is what strength tables give); the arms grow with height.
     force = sex.strength * subject.mass_kg / anatomy.REFERENCE_MASS / size
+    paths = _paths(subject.muscle_paths)
     tight = np.array([tightness(table, leg) for leg in subject.legs()])
     return MuscleSet(
         names=table.names,
@@ -220,7 +221,7 @@ def _muscles(subject: Subject) -> MuscleSet:
         one=_both(table.one),
         slack=_both(1.0 - TIGHT_SLACK * tight),
         gain=_both(PASSIVE_FIBRE * (1.0 + TIGHT_GAIN * tight) * _named(subject, "passive_stiffness")),
-        paths=_bent(replace(_paths(), weight=readonly(_paths().weight * size, None)), subject),
+        paths=_bent(replace(paths, weight=readonly(paths.weight * size, None)), subject),
     )
 
 
@@ -235,10 +236,11 @@ def _bent(paths: Paths, subject: Subject) -> Paths:
 
 
 @cache
-def _paths() -> Paths:
-    """The length polynomials of the reference stature."""
+def _paths(kind: str) -> Paths:
+    """The length polynomials of the reference stature, anatomical or torque_balanced."""
     table = anatomy.muscles()
-    return factor(table.lo, table.hi, table.start, table.exponent, table.weight)
+    found = factor(table.lo, table.hi, table.start, table.exponent, table.weight)
+    return found if kind == "anatomical" else balanced(found)
 
 
 def _both(values: Array) -> Array:

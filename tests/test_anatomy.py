@@ -15,8 +15,7 @@ from simlab.motion import LEG_COORDINATES
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "models"
 OSIM = ROOT.parent / "shared" / "models" / "LaiUhlrich2022.osim"
-CADAVERS = ROOT.parent / "shared" / "literature" / "delp1999_hip_rotation_arms.csv"
-SOURCED = ["anthropometry", "bodies", "contact", "foot", "joints", "landmarks"]
+SOURCED = ["anthropometry", "bodies", "cadaver_arms", "contact", "foot", "joints", "landmarks"]
 SOURCED += ["muscles", "passive", "patella", "paths", "sexes", "wraps"]
 MUSCLES = anatomy.muscles()
 PEOPLE = [("female", 52.0, 1.58), ("female", 61.9, 1.735), ("male", 73.0, 1.741), ("male", 110.0, 1.95)]
@@ -276,42 +275,6 @@ def test_moment_arms_against_opensim(muscle: str) -> None:
         for j in (0, 1, 2, 6, 7):
             d = 1e-4 * np.eye(8)[j]
             assert arms(muscle, q)[j] == pytest.approx((engine(q - d) - engine(q + d)) / 2e-4, abs=3e-3)
-
-
-# --- cadavers --------------------------------------------------------------------------------------------------------
-
-# Delp cut the gluteus medius into four compartments from front to back, the model has three: each third covers three
-# quarters of one of his compartments and a quarter of the next, or two halves.
-THIRDS = {
-    "glmed1": {"gmed1": 0.75, "gmed2": 0.25},
-    "glmed2": {"gmed2": 0.5, "gmed3": 0.5},
-    "glmed3": {"gmed3": 0.25, "gmed4": 0.75},
-}
-
-
-def cadaver_arms(shares: dict[str, float], flexion: float) -> np.ndarray:
-    """Hip rotation arm [mm] of a third of the gluteus medius in each of the four cadavers."""
-    table = list(csv.DictReader(CADAVERS.open(encoding="utf-8")))
-    out = np.zeros(4)
-    for specimen in range(4):
-        for compartment, share in shares.items():
-            curve = sorted(
-                (float(r["hip_flexion_deg"]), float(r["internal_rotation_arm_mm"]))
-                for r in table
-                if r["compartment"] == compartment and r["specimen"] == str(specimen + 1)
-            )
-            out[specimen] += share * np.interp(flexion, *np.array(curve).T)
-    return out
-
-
-@pytest.mark.skipif(not CADAVERS.exists(), reason=f"{CADAVERS} is not there")
-@pytest.mark.parametrize("flexion", [0.0, 45.0, 90.0])
-@pytest.mark.parametrize("muscle", THIRDS)
-def test_gluteus_medius_rotates_as_in_four_cadavers(muscle: str, flexion: float) -> None:
-    """Within the range of four cadavers widened by 5 mm (Delp et al. 1999, doi 10.1016/S0021-9290(99)00032-9)."""
-    ours = 1e3 * arms(muscle, pose(hip_flexion=flexion))[2]
-    theirs = cadaver_arms(THIRDS[muscle], flexion)
-    assert theirs.min() - 5 <= ours <= theirs.max() + 5, f"{muscle} at {flexion:g} deg: {ours:.1f}, cadavers {theirs}"
 
 
 def test_arms_by_hand() -> None:

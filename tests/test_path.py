@@ -1,11 +1,13 @@
 """The path kernel against its twin and against differences of its own lengths."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from reference import path as twin
 
-from simlab import anatomy
+from simlab import anatomy, paths
 from simlab.kernels import path
 from simlab.paths import factor
 
@@ -119,3 +121,77 @@ def test_too_many_monomials_are_refused() -> None:
     outputs = np.zeros((2, 1)), np.zeros((2, 1, 8))
     with pytest.raises(ValueError, match="at most"):
         path.lengths(np.zeros((2, 8)), -one, one, long, long, rows, rows[1:], rows, np.zeros(10), *outputs)
+
+
+# The torque-balanced paths
+
+
+def at(q: NDArray, found: paths.Paths) -> tuple[NDArray, NDArray]:
+    """Lengths (m,) and derivatives (m, 8) of the right leg at q (8,)."""
+    m = int(found.target.max()) // 9 + 1
+    out = np.full((2, m), np.nan), np.full((2, m, 8), np.nan)
+    path.lengths(np.array([q, q]), *found.arguments(), *out)
+    return out[0][0], out[1][0]
+
+
+@pytest.fixture(params=["random", "anatomical"])
+def polynomials(request: pytest.FixtureRequest, table: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
+    """Random ones whose range of rotation is not symmetric, and those of the anatomy; 40 deg of flexion within both."""
+    if request.param == "anatomical":
+        own = anatomy.muscles()
+        return own.lo, own.hi, own.start, own.exponent, own.weight
+    lo, hi, *rest = table
+    return (lo, hi + 0.7, *rest)
+
+
+def inside(rng: np.random.Generator, lo: NDArray, hi: NDArray) -> NDArray:
+    return lo + (hi - lo) * rng.uniform(0.05, 0.95, (20, 8))
+
+
+def test_balanced_rotation_arm_is_a_mixture_of_two(rng: np.random.Generator, polynomials: tuple[NDArray, ...]) -> None:
+    """0.3 of the raw one and 0.7 of the raw one at 40 deg of hip flexion, by differences of the raw lengths."""
+    turn, found = 1e-6 * np.eye(8)[2], paths.balanced(factor(*polynomials))
+    changed = []
+    for q in inside(rng, *polynomials[:2]):
+        at_40 = np.where(np.arange(8) == 0, np.radians(40), q)
+        raw, fixed = (
+            (twin.lengths(x + turn, *polynomials)[0] - twin.lengths(x - turn, *polynomials)[0]) / 2e-6
+            for x in (q, at_40)
+        )
+        _, dL = at(q, found)
+        np.testing.assert_allclose(dL[:, 2], 0.3 * raw + 0.7 * fixed, atol=1e-8 * max(1, np.abs(raw).max()))
+        changed.append(np.abs(dL[:, 2] - raw).max())
+    assert np.median(changed) > 1e-3
+
+
+def test_balanced_arms_are_derivatives_of_balanced_lengths(
+    rng: np.random.Generator, polynomials: tuple[NDArray, ...]
+) -> None:
+    """Or a muscle would make energy out of nothing in a cycle."""
+    found = paths.balanced(factor(*polynomials))
+    for q in inside(rng, *polynomials[:2]):
+        _, dL = at(q, found)
+        numerical = [(at(q + d, found)[0] - at(q - d, found)[0]) / 2e-6 for d in 1e-6 * np.eye(8)]
+        np.testing.assert_allclose(dL, np.transpose(numerical), atol=1e-8 * max(1, np.abs(dL).max()))
+
+
+def test_balanced_leaves_all_but_the_rotation_arm_where_nothing_is_rotated(
+    rng: np.random.Generator, polynomials: tuple[NDArray, ...]
+) -> None:
+    others, found = [j for j in range(8) if j != 2], paths.balanced(factor(*polynomials))
+    for q in inside(rng, *polynomials[:2]):
+        q[2] = 0.0
+        raw = twin.lengths(q, *polynomials)
+        L, dL = at(q, found)
+        np.testing.assert_allclose(L, raw[0], atol=1e-10 * max(1, np.abs(raw[0]).max()))
+        np.testing.assert_allclose(dL[:, others], raw[1][:, others], atol=1e-10 * max(1, np.abs(raw[1]).max()))
+
+
+def test_balanced_keeps_each_legs_range_and_scales_as_the_lengths_do() -> None:
+    own = anatomy.muscles()
+    raw = factor(own.lo, own.hi, own.start, own.exponent, own.weight)
+    bent = replace(raw, lo=raw.lo + [[0.0], [0.1]] * (np.arange(8) == 4), weight=1.1 * raw.weight)
+    found = paths.balanced(bent)
+    np.testing.assert_array_equal(found.lo, bent.lo)
+    np.testing.assert_allclose(found.weight, 1.1 * paths.balanced(raw).weight, rtol=1e-12, atol=1e-15)
+    assert len(found.parent) <= path.MONOMIALS and not found.weight.flags.writeable
