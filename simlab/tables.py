@@ -1,4 +1,4 @@
-"""Where the tables of `models/` are: inside the installed package, or beside it in a checkout."""
+"""Where the tables of `models/` are: beside the package in a checkout, or inside it where it is installed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from simlab.errors import InputError
 
 
 def models() -> Traversable:
-    """The folder `models/`: the package `simlab.models` where simlab is installed, else the checkout's folder."""
-    try:
-        return importlib.resources.files("simlab.models")
-    except ModuleNotFoundError:
-        return Path(__file__).resolve().parent.parent / "models"
+    """The folder `models/`: that of the checkout this file is in, else the package `simlab.models`, where installed.
+
+    Not the package first: a second checkout on the path of an environment that another is installed in would read the
+    other's tables."""
+    beside = Path(__file__).resolve().parent.parent / "models"
+    return beside if (beside / "SOURCES.md").is_file() else importlib.resources.files("simlab.models")
 
 
 def read_toml(*path: str) -> dict[str, Any]:

@@ -74,3 +74,22 @@ def begun() -> list[tuple[float, int]]:
 
 def _folder() -> Path:
     return Path(os.environ["SWEEP_JOBS"])
+
+
+def strong(request: dict) -> dict:
+    """The knee of a person goes in less, the stronger the hip; who is lighter than 55 kg falls."""
+    outcome, asked = quick(request), request["configuration"]["subject"]
+    for side in ("right", "left"):
+        value = -10 * asked[side]["hip_abductor_strength"] + 0.2 * asked["height_m"]
+        outcome["metrics"][side] = dict.fromkeys(metrics.LEG, value)
+    if asked["mass_kg"] < 55:
+        outcome |= {"success": False, "message": "could not stand up"}
+    return outcome
+
+
+def fragile(request: dict) -> dict:
+    """As `quick`, but who has a weak gluteus medius and a pronated foot at once falls."""
+    outcome, leg = quick(request), request["configuration"]["subject"]["right"]
+    if leg["gluteus_medius_strength"] < 1 and leg["foot_pronation_deg"] > 0:
+        outcome |= {"success": False, "message": "could not stand up"}
+    return outcome

@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 from test_cli import simlab  # noqa: F401
 
 from simlab import dose, export, sweep, tasks
+from simlab.control import Controller
 from simlab.errors import InputError
 from simlab.model import build
 from simlab.motion import SIDES
@@ -323,6 +324,21 @@ def test_an_exception_becomes_a_row_and_the_sweep_goes_on(tmp_path: Path) -> Non
     assert table(tmp_path)["message"].to_list() == ["", "ZeroDivisionError: a mistake", ""]
     again = sweep.run(masses(60, 61, 62), tmp_path, workers=1, job=sweep_jobs.faulty)
     assert (again.skipped, again.computed, again.failed) == (3, 0, 1)
+
+
+def test_outcomes_of_any_subjects_come_in_order_each_done_once_and_kept(tmp_path: Path) -> None:
+    asked = [
+        sweep.simulation(change(Subject(), [f"mass_kg={mass}"]), tasks.load("squat"), Controller())
+        for mass in (62, 60, 62, 61)
+    ]
+    first = sweep.outcomes(asked, tmp_path / "kept", workers=1, job=sweep_jobs.quick)
+    assert [one["metrics"]["right"]["fppa_peak_deg"] for one in first] == pytest.approx([0.62, 0.6, 0.62, 0.61])
+    assert [mass for mass, _ in sweep_jobs.begun()] == [62, 60, 61]
+    assert sweep.outcomes(asked[::-1], tmp_path / "kept", workers=1, job=sweep_jobs.quick) == first[::-1]
+    assert len(sweep_jobs.begun()) == 3
+    failed = sweep.outcomes(asked, workers=1, job=sweep_jobs.faulty)[3]
+    assert (failed["success"], failed["message"]) == (False, "ZeroDivisionError: a mistake")
+    assert len(sweep_jobs.begun()) == 5  # nothing was kept, so that it was done again
 
 
 def test_workers_are_replaced_and_work_in_order(tmp_path: Path) -> None:

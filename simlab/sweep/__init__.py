@@ -7,7 +7,21 @@
 or `_cluster` (dask) runs `_job`, `_store` keeps the journal and writes the tables.
 """
 
-from simlab.sweep._run import Report, run
+from simlab.sweep._job import Job, Outcome, simulate_one
+from simlab.sweep._points import Simulation, simulation
+from simlab.sweep._run import Progress, Report, outcomes, run
 from simlab.sweep._spec import Spec, load
 
-__all__ = ["Report", "Spec", "load", "run"]
+__all__ = [
+    "Job",
+    "Outcome",
+    "Progress",
+    "Report",
+    "Simulation",
+    "Spec",
+    "load",
+    "outcomes",
+    "run",
+    "simulate_one",
+    "simulation",
+]

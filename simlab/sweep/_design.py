@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from simlab import copula
 from simlab.errors import InputError
 from simlab.motion import Array
 from simlab.sweep._spec import LIMIT, Levels, Normal, Number, Range, Spec, Values
@@ -65,30 +66,17 @@ def _filling(spec: Spec) -> Array:
 
 def _population(spec: Spec) -> Array:
     """Quantiles of a Gaussian copula, shape (samples, dials)."""
-    from scipy.stats import norm
-
     r, keys = np.eye(len(spec.dials)), list(spec.dials)
     for correlation in spec.correlations:
         i, j = (keys.index(key) for key in correlation.between)
         r[i, j] = r[j, i] = correlation.r
-    smallest = float(np.linalg.eigvalsh(r)[0])
-    if smallest < 1e-9:
-        raise InputError(
-            f"{spec.path}: correlations: expected a positive definite matrix, found one with the eigenvalue "
-            f"{smallest:.3g}: no population has these correlations at once; lower some of them"
-        )
-    draws = np.random.default_rng(spec.seed).standard_normal((spec.samples or 0, len(keys)))
-    return np.asarray(norm.cdf(draws @ np.linalg.cholesky(r).T))
+    return copula.quantiles(r, spec.samples or 0, spec.seed, f"{spec.path}: correlations")
 
 
 def _stretch(unit: Array, dial: object) -> Array:
     """Quantiles to values of a dial."""
     assert isinstance(dial, Range)
     if isinstance(dial, Normal):
-        from scipy.stats import truncnorm
-
-        ends = (dial.low - dial.mean) / dial.sd, (dial.high - dial.mean) / dial.sd
-        out = truncnorm.ppf(unit, *ends, loc=dial.mean, scale=dial.sd)
-    else:
-        out = dial.low + unit * (dial.high - dial.low)
+        return copula.truncated_normal(unit, dial.mean, dial.sd, dial.low, dial.high)
+    out = dial.low + unit * (dial.high - dial.low)
     return np.clip(out, dial.low, dial.high)  # rounding may step over an end

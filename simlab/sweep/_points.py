@@ -80,11 +80,12 @@ def _point(spec: Spec, base: Subject, index: int, dials: dict[str, Number]) -> P
     return Point(
         index=index,
         dials=dials,
-        simulation=_simulation(subject, task, controller, spec.seed),
-        healthy=_simulation(twin, task, controller, spec.seed) if spec.changes else None,
+        simulation=simulation(subject, task, controller, spec.seed),
+        healthy=simulation(twin, task, controller, spec.seed) if spec.changes else None,
     )
 
 
-def _simulation(subject: Subject, task: tasks.Task, controller: Controller, seed: int) -> Simulation:
+def simulation(subject: Subject, task: tasks.Task, controller: Controller, seed: int = 0) -> Simulation:
+    """The simulation of a subject that does a task."""
     configuration = export.determined(subject, task, controller, seed)
     return Simulation(hash=export.digest(configuration), configuration=configuration)

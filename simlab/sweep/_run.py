@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 import time as clock
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simlab.errors import InputError
 from simlab.sweep import _cluster, _design, _pool, _store
-from simlab.sweep._job import Job, failed, simulate_one
+from simlab.sweep._job import Job, Outcome, failed, simulate_one
 from simlab.sweep._points import Point, Simulation, points, simulations
 from simlab.sweep._spec import Spec
 
@@ -69,17 +70,84 @@ def run(
     """
     folder, wanted = Path(out), points(spec)
     every = {one.hash: one for one in simulations(wanted)}
+    with _store.journal(folder) as journal, _Tables(folder, spec, wanted, journal) as tables:
+        skipped, finished, failures = _finish(
+            every,
+            journal,
+            curves=spec.curves,
+            recycle_after=spec.recycle_after,
+            workers=workers,
+            scheduler=scheduler,
+            progress=progress,
+            job=job,
+            refresh=tables.refresh,
+        )
+    lost = [f"journal.jsonl: lines that were not whole, done again: {journal.dropped}"] if journal.dropped else []
+    return Report(
+        name=spec.name,
+        points=len(wanted),
+        simulations=len(every),
+        skipped=skipped,
+        computed=finished - skipped,
+        failed=failures,
+        notes=(*_design.notes(spec), *lost),
+        files={name: str(folder / name) for name in ("journal.jsonl", *tables.names)},
+    )
+
+
+def outcomes(
+    wanted: Sequence[Simulation],
+    folder: str | Path | None = None,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    job: Job = simulate_one,
+) -> list[Outcome]:
+    """Do simulations of any subjects, each once, with the workers and the journal of a sweep; outcomes in their order.
+
+    folder: where they are kept, and what it holds already is not done again; by default they are not kept.
+    Errors: InputError; WorkersFail; KeyboardInterrupt when it was ended early (what was finished is in the folder).
+    """
+    with ExitStack() as stack:
+        place = Path(folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="simlab-")))
+        journal = stack.enter_context(_store.journal(place))
+        every = {one.hash: one for one in wanted}
+        _, finished, _ = _finish(every, journal, workers=workers, progress=progress, job=job)
+        if finished < len(every):
+            raise KeyboardInterrupt
+        return [journal.finished[one.hash] for one in wanted]
+
+
+def _finish(
+    every: dict[str, Simulation],
+    journal: _store.Journal,
+    *,
+    curves: bool = False,
+    recycle_after: int = 200,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+    job: Job = simulate_one,
+    refresh: Callable[[], None] = lambda: None,
+) -> tuple[int, int, int]:
+    """Do what the journal lacks; `refresh` is called after each. Returns how many were there, are there, and failed."""
     tell = progress or (lambda done, total, failed: None)
-    with (
-        _store.journal(folder) as journal,
-        _Tables(folder, spec, wanted, journal) as tables,
-        _interruptible() as stopped,
-    ):
-        finished = {hash for hash in every if journal.has(hash, spec.curves)}
-        skipped, failures = len(finished), sum(not journal.finished[hash]["success"] for hash in finished)
-        tell(skipped, len(every), failures)
-        missing = [one for hash, one in every.items() if hash not in finished]
-        with closing(_answers(spec, missing, workers, scheduler, job, stopped)) as answers:
+    finished = {hash for hash in every if journal.has(hash, curves)}
+    skipped, failures = len(finished), sum(not journal.finished[hash]["success"] for hash in finished)
+    tell(skipped, len(every), failures)
+    items = [
+        (hash, {"configuration": one.configuration, "curves": curves})
+        for hash, one in every.items()
+        if hash not in finished
+    ]
+    with _interruptible() as stopped:
+        answers: Generator[_pool.Answer]
+        if scheduler is not None:
+            answers = _cluster.run(job, items, url=scheduler, stopped=stopped)
+        else:
+            number = workers or len(os.sched_getaffinity(0))
+            answers = _pool.run(job, items, workers=number, recycle_after=recycle_after, stopped=stopped)
+        with closing(answers):
             for hash, went_well, outcome in answers:
                 outcome = outcome if went_well else failed(hash, outcome)
                 if outcome["hash"] != hash:
@@ -88,33 +156,8 @@ def run(
                 finished.add(hash)
                 failures += not outcome["success"]
                 tell(len(finished), len(every), failures)
-                tables.refresh()
-    lost = [f"journal.jsonl: lines that were not whole, done again: {journal.dropped}"] if journal.dropped else []
-    return Report(
-        name=spec.name,
-        points=len(wanted),
-        simulations=len(every),
-        skipped=skipped,
-        computed=len(finished) - skipped,
-        failed=failures,
-        notes=(*_design.notes(spec), *lost),
-        files={name: str(folder / name) for name in ("journal.jsonl", *tables.names)},
-    )
-
-
-def _answers(
-    spec: Spec,
-    missing: list[Simulation],
-    workers: int | None,
-    scheduler: str | None,
-    job: Job,
-    stopped: Callable[[], bool],
-) -> Generator[_pool.Answer]:
-    items = [(one.hash, {"configuration": one.configuration, "curves": spec.curves}) for one in missing]
-    if scheduler is not None:
-        return _cluster.run(job, items, url=scheduler, stopped=stopped)
-    number = workers or len(os.sched_getaffinity(0))
-    return _pool.run(job, items, workers=number, recycle_after=spec.recycle_after, stopped=stopped)
+                refresh()
+    return skipped, len(finished), failures
 
 
 class _Tables:
