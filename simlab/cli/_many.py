@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simlab.cli._shared import AsJson, Failed, Out, app, console, counter, print_files, print_json
+from simlab.cli._shared import AsJson, Failed, Out, Seed, Workers, app, console, counter, print_files, print_json
 from simlab.errors import InputError
 
 
@@ -15,9 +15,7 @@ from simlab.errors import InputError
 def sweep(
     spec: Annotated[Path, typer.Argument(help="What to vary, and how (TOML).")],
     out: Out = Path("out/sweep"),
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes on this machine; default: one a processor.")
-    ] = None,
+    workers: Workers = None,
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", metavar="URL", help="A running dask scheduler to use instead.")
     ] = None,
@@ -56,3 +54,20 @@ def sweep(
     if not report.complete:
         console.print("interrupted: run the same command again to go on", highlight=False, markup=False)
         raise typer.Exit(130)
+
+
+@app.command()
+def population(
+    count: Annotated[int, typer.Argument(min=1, help="How many people.")],
+    out: Out = Path("out/population"),
+    seed: Seed = 0,
+    json_: AsJson = False,
+) -> None:
+    """Draw a virtual population from published distributions, a subject file each."""
+    from simlab import population as people
+
+    files = people.save(people.sample(count, seed), out)
+    if json_:
+        print_json({"people": count, "seed": seed, "files": files})
+    else:
+        console.print(f"wrote {len(files)} subjects to {out}", highlight=False, markup=False, soft_wrap=True)

@@ -39,6 +39,13 @@ Strategy = Annotated[
     typer.Option("--strategy", help="Keep the healthy drive, or know the deficit and correct it."),
 ]
 Cue = Annotated[float, typer.Option("--cue", min=0.0, max=1.0, help="Attention to 'knee over the second toe', 0 to 1.")]
+InTask = Annotated[str, typer.Option("--in", metavar="TASK", help="The task to look at.")]
+TaskSettings = Annotated[
+    list[str] | None, typer.Option("--task", metavar="KEY=VALUE", help="Change a setting of the task: depth_deg=60.")
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes on this machine; default: one a processor.")
+]
 Static = Annotated[Path | None, typer.Option("--static", help="Standing trial with medial markers.")]
 Grf = Annotated[Path | None, typer.Option("--grf", help="Force plates of the recording (MOT or C3D).")]
 StaticGrf = Annotated[
@@ -78,6 +85,12 @@ def render(people: list[tuple[str, Any]], real: Any, out: Path, tell: Callable[[
         tell("picture", 1.0)
         movie.write(figures, ghost, draft / "movie.mp4", progress=lambda done, total: tell("movie", done / total))
     return {name: str(out / name) for name in ("picture.png", "movie.mp4")}
+
+
+def task_of(name: str, settings: list[str] | None) -> Any:
+    from simlab import tasks
+
+    return tasks.load(name.replace("-", "_"), **tasks.settings(settings or []))
 
 
 @contextmanager

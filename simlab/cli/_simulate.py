@@ -20,6 +20,7 @@ from simlab.cli._shared import (
     Settings,
     Strategy,
     SubjectFile,
+    TaskSettings,
     app,
     console,
     print_files,
@@ -84,9 +85,7 @@ def single_leg_squat(
 @app.command()
 def simulate(
     task: Annotated[str, typer.Argument(help="Name of a task; an unknown one lists them.")],
-    setting: Annotated[
-        list[str] | None, typer.Option("--task", metavar="KEY=VALUE", help="Change a setting of the task.")
-    ] = None,
+    setting: TaskSettings = None,
     subject: SubjectFile = None,
     set_: Settings = None,
     strategy: Strategy = "habitual",

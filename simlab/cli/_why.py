@@ -1,39 +1,218 @@
-"""Commands that ask why: where a valgus comes from, and what to believe."""
+"""Commands that ask why: what a muscle does, where a valgus comes from, what training changes, what to believe."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from simlab.cli._shared import AsJson, Failed, Settings, SubjectFile, app, console, print_json, progress, subject_of
+from simlab.cli._shared import (
+    AsJson,
+    Failed,
+    InTask,
+    NoRender,
+    Out,
+    Seed,
+    Settings,
+    SubjectFile,
+    TaskSettings,
+    Workers,
+    app,
+    console,
+    counter,
+    print_files,
+    print_json,
+    progress,
+    subject_of,
+    task_of,
+)
+
+
+@app.command()
+def explain(
+    subject: SubjectFile = None,
+    set_: Settings = None,
+    knee_flexion_deg: Annotated[float | None, typer.Option(help="Posture of the squat, by the knee [deg].")] = None,
+    hip_flexion_deg: Annotated[float | None, typer.Option(help="Posture of the squat, by the hip [deg].")] = None,
+    out: Out = Path("out/explain"),
+    json_: AsJson = False,
+    no_render: NoRender = False,
+) -> None:
+    """Show what each muscle does in a posture: moment arms, and where it pulls the knee with the foot on the ground."""
+    from simlab import explain as explaining
+    from simlab import export
+    from simlab.model import build
+
+    model = build(subject_of(subject, set_))
+    if knee_flexion_deg is None and hip_flexion_deg is None:
+        knee_flexion_deg = 75.0
+    found = explaining.explain(model, knee_flexion_deg, hip_flexion_deg)
+    rows, said = explaining.table(found), explaining.sentences(found)
+    assumption = {"muscle_paths": model.subject.muscle_paths}
+    report: dict[str, Any] = {
+        "subject": model.subject.model_dump(),
+        "assumptions": assumption,
+        "sentences": said,
+        "muscles": rows,
+    }
+    with export.whole(out) as draft:
+        (draft / "explain.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        if not no_render:
+            deg = math.degrees(found.knee_flexion[0])
+            explaining.plot(model, draft / "explain.png", knee_flexion_deg=deg)
+        files = {path.name: str(out / path.name) for path in sorted(draft.iterdir())}
+    if json_:
+        print_json(report | {"files": files})
+        return
+    table = Table(title=f"with the foot on the ground, {found.sides[0]} leg", title_justify="left")
+    for column in ("muscle", "pulls the\nknee, mm/cm", "at most\nN", "hip flex.\nmm", "hip add.\nmm", "int. rot.\nmm"):
+        table.add_column(column, justify="left" if column == "muscle" else "right")
+    mine = [row for row in rows if row["side"] == found.sides[0]]
+    for k, row in enumerate(mine):
+        if MOST <= k < len(mine) - MOST:
+            continue
+        if k == len(mine) - MOST:
+            table.add_section()
+        arms = (f"{row[f'hip_{name}_arm_mm']:.0f}" for name in ("flexion", "adduction", "internal_rotation"))
+        pull = f"{row['closed_chain_mm_per_cm']:+.1f} {'in' if row['capacity_n'] > 0 else 'out'}"
+        table.add_row(f"{row['name']} ({row['muscle']})", pull, f"{abs(row['capacity_n']):.0f}", *arms)
+    Console().print(table)
+    typer.echo("\n".join(said))
+    console.print(f"muscle paths: {model.subject.muscle_paths}", highlight=False)
+    print_files(files)
+
+
+MOST = 8
+"""Muscles that are listed of those that pull in, and of those that pull out; the file has all."""
 
 
 @app.command()
 def assess(
     subject: SubjectFile = None,
     set_: Settings = None,
-    task: Annotated[str, typer.Option("--in", metavar="TASK", help="The task to judge.")] = "squat",
-    setting: Annotated[
-        list[str] | None, typer.Option("--task", metavar="KEY=VALUE", help="Change a setting of the task.")
-    ] = None,
+    task: InTask = "squat",
+    setting: TaskSettings = None,
     json_: AsJson = False,
 ) -> None:
-    """Say whether a valgus is dynamic or structural: what goes away unloaded or when cued, and what is bone."""
-    from simlab import origin, tasks
+    """Examine a subject: passive ranges, and whether a valgus is dynamic or structural (bone)."""
+    from simlab import clinical, origin
+    from simlab.model import build
 
-    person = subject_of(subject, set_)
-    asked = tasks.load(task.replace("-", "_"), **tasks.settings(setting or []))
+    person, asked = subject_of(subject, set_), task_of(task, setting)
+    examined = clinical.examine(build(person))
     with progress() as tell:
         found, failed = origin.origin(person, asked, progress=tell)
     if json_:
-        legs = {side: one.as_dict() for side, one in found.items()}
-        print_json({"subject": person.model_dump(), "legs": legs, "failed": failed, "limits": list(origin.LIMITS)})
+        print_json(
+            {
+                "subject": person.model_dump(),
+                "examination": dataclasses.asdict(examined),
+                "legs": {side: one.as_dict() for side, one in found.items()},
+                "failed": failed,
+                "limits": list(origin.LIMITS),
+            }
+        )
     else:
+        table = Table(title=f"passive ranges: {person.name}", title_justify="left")
+        for column in ("", "right", "left"):
+            table.add_column(column, justify="right" if column else "left")
+        for field in dataclasses.fields(examined.right):
+            both = (str(getattr(leg, field.name)) for leg in (examined.right, examined.left))
+            table.add_row(field.name.replace("_", " "), *both)
+        Console().print(table)
         for one in found.values():
-            typer.echo(" ".join(one.sentences()))
-        for name, message in failed.items():
-            console.print(f"{name}: {message}", highlight=False, markup=False, soft_wrap=True)
+            typer.echo("\n" + " ".join(one.sentences()))
         typer.echo("\n" + "\n".join(f"- {line}" for line in origin.LIMITS))
     if any(one.verdict == "not known" for one in found.values()):
         raise Failed("; ".join(f"{name}: {message}" for name, message in failed.items()))
+
+
+@app.command()
+def attribute(
+    subject: SubjectFile = None,
+    set_: Settings = None,
+    metric: Annotated[str, typer.Option("--metric", help="What to split: SIDE.NAME of metrics.json.")] = (
+        "right.fppa_peak_deg"
+    ),
+    task: InTask = "squat",
+    setting: TaskSettings = None,
+    orders: Annotated[int, typer.Option(min=2, help="Random orders, where there are more than six causes.")] = 32,
+    out: Out = Path("out/attribute"),
+    seed: Seed = 0,
+    workers: Workers = None,
+    json_: AsJson = False,
+    no_render: NoRender = False,
+) -> None:
+    """Say how much each cause of a subject contributes to a change against the healthy twin (Shapley shares)."""
+    from simlab import attribution, export
+
+    person, asked = subject_of(subject, set_), task_of(task, setting)
+    export.writable(out)
+    with counter() as tell:
+        try:
+            found = attribution.shapley(person, asked, metric, orders=orders, seed=seed, workers=workers, progress=tell)
+        except RuntimeError as error:  # no worker can do the job
+            raise Failed(str(error)) from None
+    report = found.as_dict()
+    with export.whole(out) as draft:
+        (draft / "attribution.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        if not no_render:
+            attribution.plot(found, draft / "attribution.png")
+        files = {path.name: str(out / path.name) for path in sorted(draft.iterdir())}
+    if json_:
+        print_json(report | {"files": files})
+    else:
+        table = Table(title=f"{metric}: change against healthy", title_justify="left")
+        for column in ("cause", "share", "alone", "last", "lowest", "highest"):
+            table.add_column(column, justify="left" if column == "cause" else "right")
+        for share in found.shares:
+            values = (share.share, share.alone, share.last, share.low, share.high)
+            table.add_row(share.cause, *("-" if value is None else f"{value:+.2f}" for value in values))
+        Console().print(table)
+        print_files(files)
+
+
+@app.command()
+def train(
+    program: Annotated[Path, typer.Argument(help="Exercises over weeks (TOML): models/programs/valgus_8_weeks.toml.")],
+    week: Annotated[float, typer.Option("--week", help="After how many weeks.")] = 8.0,
+    subject: SubjectFile = None,
+    set_: Settings = None,
+    out: Out = Path("out/train"),
+    json_: AsJson = False,
+) -> None:
+    """Say what a training program does to a subject, and write the subject that it makes."""
+    from simlab import export, population, training
+
+    person = subject_of(subject, set_)
+    found = training.after(person, training.load_program(program), week)
+    people = {"after.toml": found.subject, "after_low.toml": found.low, "after_high.toml": found.high}
+    with export.whole(out) as draft:
+        for name, one in people.items():
+            (draft / name).write_text(population.toml(one), encoding="utf-8")
+    files = {name: str(out / name) for name in people}
+    gains = [dataclasses.asdict(gain) | {"words": gain.words} for gain in found.gains]
+    sources = {key: training.cite(key) for gain in found.gains for key in gain.sources}
+    if json_:
+        print_json(
+            {
+                "week": week,
+                "gains": gains,
+                "sources": sources,
+                "assumptions": list(training.ASSUMPTIONS),
+                "subject": found.subject.model_dump(),
+                "files": files,
+            }
+        )
+        return
+    for gain in found.gains:
+        typer.echo(gain.words)
+    typer.echo("\n" + "\n".join(f"- {line}" for line in training.ASSUMPTIONS))
+    typer.echo("\nsources: " + "; ".join(sources.values()))
+    print_files(files)
