@@ -206,6 +206,21 @@ def change(subject: Subject, settings: list[str], source: str = "--set") -> Subj
     return _validate(data, f"{source} " + " ".join(settings)) if settings else subject
 
 
+def dial_keys() -> set[str]:
+    """Every key that `change` takes, but for the name."""
+    sides = (*SIDES, "both")
+    body = set(Subject.model_fields) - {"name", "supports", *SIDES}
+    legs = {f"{side}.{name}" for side in sides for name in Leg.model_fields if name != "muscles"}
+    muscles = {
+        f"{side}.muscles.{name}.{quality}"
+        for side in sides
+        for name in muscle_names()
+        for quality in Muscle.model_fields
+    }
+    insoles = {f"supports.{side}.{name}" for side in sides for name in Insole.model_fields}
+    return body | legs | muscles | insoles | {f"supports.{name}" for name in set(Supports.model_fields) - {*SIDES}}
+
+
 def _value(text: str) -> float | str:
     try:
         return float(text)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from simlab.errors import InputError
 from simlab.model import build, load_barbell
-from simlab.subject import Leg, Subject, change, load_subject
+from simlab.subject import Leg, Subject, change, dial_keys, load_subject
 
 MODELS = Path(__file__).parent.parent / "models"
 
@@ -106,3 +106,32 @@ def test_a_barbell_adds_its_mass_to_the_torso_alone() -> None:
     assert np.flatnonzero(added).tolist() == [model.link("torso")]
     assert np.linalg.eigvalsh(loaded.skeleton.inertia[model.link("torso")]).min() > 0
     assert load_barbell(model, 0) is model
+
+
+def test_every_dial_that_is_listed_can_be_turned() -> None:
+    keys = sorted(dial_keys())
+    assert {"mass_kg", "both.muscles.soleus.strength", "supports.left.arch_support_mm", "muscle_paths"} <= set(keys)
+    for key in keys:
+        try:
+            change(Subject(), [f"{key}=0.5"])
+        except InputError as error:  # out of its range, or a word is wanted
+            assert "unknown" not in str(error) and "found 0.5" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("supports.both.medial_pst_deg=5", ["supports.right.medial_pst_deg", "medial_post_deg"]),
+        ("right.muscles.glmed9.strength=0.5", ["glmed9", "glmed"]),
+        ("right.muscles.glmed1.force=0.5", ["right.muscles.glmed1.force", "strength"]),
+        ("supports.band_stiffness_n_per_m=-3", ["greater than 0", "0 to 5000", "-3"]),
+        ("right.genu_valgum_deg=25", ["-20 to 20", "25"]),
+        ("mass_kg.x=3", ["mass_kg", "right, left, both or supports"]),
+        ("right.adductor_tightness.x=1", ["adductor_tightness", "nothing below"]),
+    ],
+)
+def test_errors_of_nested_keys_say_where_and_what(setting: str, words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        change(Subject(), [setting])
+    for word in words:
+        assert word in str(caught.value)

@@ -11,11 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from simlab import tasks
 from simlab.errors import InputError
-from simlab.subject import Leg, Subject
+from simlab.subject import SIDES
+from simlab.subject import dial_keys as dials_of_subject
 
 Number = int | float | str
-GROUPS = ("right", "left", "both", "task", "controller")
-"""What may stand before the dot of a dial."""
 LIMIT = 1_000_000
 """Points that a design may have."""
 
@@ -120,7 +119,7 @@ def parse(data: dict[str, Any], path: str) -> Spec:
     # The dials are read after the rest, whose design says what they must look like.
     spec = _validated(Spec, data | {"path": path, "dials": {"-": Values(values=[0])}}, path)
     _known_task(spec)
-    flat = _flat(dials, path)
+    flat = _flat(dials, dial_keys(spec.task), path)
     read = {key: _dial(value, spec, key) for key, value in flat.items()}
     spec = spec.model_copy(update={"dials": read})
     _consistent(spec)
@@ -165,20 +164,18 @@ def _known_task(spec: Spec) -> None:
         raise InputError(f"{spec.path}: {error}") from None
 
 
-def _flat(dials: dict[str, Any], path: str) -> dict[str, Any]:
+def _flat(dials: dict[str, Any], valid: set[str], path: str) -> dict[str, Any]:
     """TOML reads right.adductor_tightness as a table in a table: back to whole keys."""
     flat: dict[str, Any] = {}
     for group, value in dials.items():
-        inner = {f"{group}.{key}": one for key, one in value.items()} if _is_group(group, value) else {group: value}
+        inner = {group: value}
+        if isinstance(value, dict) and any(key.startswith(f"{group}.") for key in valid):
+            inner = _flat({f"{group}.{key}": one for key, one in value.items()}, valid, path)
         for key, one in inner.items():
             if key in flat:
                 raise InputError(f"{path}: dials: {key}: expected a dial once, found it twice")
             flat[key] = one
     return flat
-
-
-def _is_group(key: str, value: Any) -> bool:
-    return key in GROUPS and isinstance(value, dict)
 
 
 def _dial(value: Any, spec: Spec, key: str) -> Dial:
@@ -206,10 +203,8 @@ _KINDS: dict[str, tuple[type[Range], str]] = {
 
 def dial_keys(task: str) -> set[str]:
     """Every key that a dial may have."""
-    legs = {f"{side}.{name}" for side in ("right", "left", "both") for name in Leg.model_fields}
-    body = set(Subject.model_fields) - {"name", "right", "left"}
     asked = {f"task.{name}" for name in type(tasks.load(task)).model_fields if name != "name"}
-    return legs | body | asked | {"controller.cue", "controller.strategy"}
+    return dials_of_subject() | asked | {"controller.cue", "controller.strategy"}
 
 
 def _consistent(spec: Spec) -> None:
@@ -231,6 +226,6 @@ def _consistent(spec: Spec) -> None:
             raise InputError(f"{spec.path}: correlations: expected each pair of two dials once, found {a}, {b}")
         pairs.add(frozenset((a, b)))
     for key in spec.dials:
-        side, _, name = key.rpartition(".")
-        if side in ("right", "left") and f"both.{name}" in spec.dials:
-            raise InputError(f"{spec.path}: dials: {key} and both.{name} turn the same dial; expected one of them")
+        both = ".".join("both" if part in SIDES else part for part in key.split("."))
+        if both != key and both in spec.dials:
+            raise InputError(f"{spec.path}: dials: {key} and {both} turn the same dial; expected one of them")
