@@ -172,7 +172,8 @@ def _installed() -> dict[str, str]:
 
 def configuration(result: Result) -> dict[str, Any]:
     """Everything that determines a result."""
-    return determined(result.model.subject, result.task, result.controller, result.seed, result.dt)
+    found = determined(result.model.subject, result.task, result.controller, result.seed, result.dt)
+    return found if result.period is None else found | {"period": result.period}
 
 
 def determined(
@@ -270,7 +271,7 @@ def load(path: str | Path) -> Result:
             data.load()
         settings = json.loads(data.attrs["configuration"])
         task = tasks.load(settings["task"]["name"], **{k: v for k, v in settings["task"].items() if k != "name"})
-        model = build(Subject.model_validate(settings["subject"]))
+        model, period = build(Subject.model_validate(settings["subject"])), settings.get("period")
         legs, muscles = len(SIDES), len(model.muscles.names)
         shapes = {"q": (28,), "v": (27,), "lumbar": (3,), "ground": (legs, 3), "time": ()}
         arrays = {
@@ -281,11 +282,12 @@ def load(path: str | Path) -> Result:
             model=load_barbell(model, task.barbell_kg),
             task=task,
             controller=Controller(**settings["controller"]),
-            plan=task.plan(load_barbell(build(model.subject.twin()), task.barbell_kg)),
+            plan=task.plan(load_barbell(build(model.subject.twin()), task.barbell_kg), period),
             run=Run(**arrays, failures=int(data.attrs["qp_failures"]), message=str(data.attrs["message"])),
             seed=settings["seed"],
             dt=settings["dt"],
             wall_s=0.0,
+            period=period,
         )
     except (OSError, KeyError, ValueError, TypeError) as error:  # InputError and pydantic's are ValueErrors
         raise InputError(f"{path}: not a result of this version of simlab: {error}") from None

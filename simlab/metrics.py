@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -335,3 +335,36 @@ def _statistics(values: list[float | None]) -> dict[str, Any]:
     known = [value for value in values if value is not None]
     mean = float(np.mean(known)) if known else None
     return {"mean": mean, "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None, "values": values}
+
+
+# --- in words ---------------------------------------------------------------------------------------------------------
+
+NOTICEABLE_DEG, NOTICEABLE_MM = 0.5, 1.5
+"""Changes below these have no name: half a degree, and what that moves a knee 0.4 m above the ankle, halved by the line
+to the hip."""
+
+
+def describe_valgus(change: Mapping[str, float]) -> str:
+    """What a change of four numbers of a leg is in words: a knee that falls in, or only another reading of an axis.
+
+    change: `fppa_deg`, `medial_displacement_mm`, `knee_abduction_deg`, `hip_internal_rotation_deg`, each against the
+    healthy squat. A knee falls in when it travels medially and the projection angle says so too. Abduction of the joint
+    without that travel is an axis effect: the knee bends about an axis that turned outward with the femur, and part of
+    the flexion is read as abduction.
+    """
+    fppa, medial, abduction, rotation = (
+        float(change[name])
+        for name in ("fppa_deg", "medial_displacement_mm", "knee_abduction_deg", "hip_internal_rotation_deg")
+    )
+    falls_in = fppa >= NOTICEABLE_DEG and medial >= NOTICEABLE_MM
+    goes_out = fppa <= -NOTICEABLE_DEG and medial <= -NOTICEABLE_MM
+    where = "knee falls in" if falls_in else "knee goes out" if goes_out else "knee stays over the foot"
+    if abs(abduction) < NOTICEABLE_DEG:
+        return where if falls_in or goes_out else "no noticeable change"
+    if abduction < 0.0:
+        return f"{where}, with less abduction of the joint" if falls_in else where
+    if falls_in:
+        return f"{where}, and the joint abducts"
+    if rotation <= -NOTICEABLE_DEG:
+        return f"{where}; the rise of 3D abduction is the flexed femur rolling outward, not a knee falling in"
+    return f"{where}; the rise of 3D abduction comes without medial travel: an axis effect, not a knee falling in"

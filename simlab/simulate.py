@@ -57,7 +57,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A finished simulation: the model, what was asked, what happened; dt: physics step [s]."""
+    """A finished simulation: the model, what was asked, what happened; dt: physics step [s]; period: of control
+    [s], if not the task's own."""
 
     model: Model
     task: Task
@@ -67,6 +68,7 @@ class Result:
     seed: int
     dt: float
     wall_s: float
+    period: float | None = None
 
     @property
     def success(self) -> bool:
@@ -81,9 +83,11 @@ def simulate(
     *,
     seed: int = 0,
     dt: float = DT,
+    period: float | None = None,
     progress: Progress | None = None,
 ) -> Result:
-    """Simulate a task. seed is recorded; the simulation itself draws no random numbers.
+    """Simulate a task. seed is recorded; the simulation itself draws no random numbers. dt: physics step [s]; period:
+    of control [s], by default the task's own: for questions about the numerics, since the result depends on it.
 
     The habitual strategy first lets the healthy twin learn the task; the twin's drive is kept for the next simulation
     of the same body and task in this process.
@@ -94,9 +98,9 @@ def simulate(
     twin = load_barbell(build(model.subject.twin()), task.barbell_kg)
     model = load_barbell(model, task.barbell_kg)
     if controller.strategy == "habitual":
-        plan, drive, run = _learn(twin, task, dt, tell)
+        plan, drive, run = _learn(twin, task, dt, tell, period)
     else:
-        plan = task.plan(twin)
+        plan = task.plan(twin, period)
         drive, run = _untrained(twin, plan), None
     if run is not None and run.message:  # the twin's own run is what there is to look at
         return Result(
@@ -108,6 +112,7 @@ def simulate(
             seed=seed,
             dt=dt,
             wall_s=clock.perf_counter() - began,
+            period=period,
         )
     weights = plan.weights if controller.strategy == "habitual" else plan.learning
     weights = attend(weights, controller.cue)
@@ -121,6 +126,7 @@ def simulate(
         seed=seed,
         dt=dt,
         wall_s=clock.perf_counter() - began,
+        period=period,
     )
 
 
@@ -139,24 +145,24 @@ REMEMBERED = 8
 """Habits kept in a process: bodies come and go in a long sweep, and its memory must not grow."""
 
 
-def _learn(twin: Model, task: Task, dt: float, tell: Progress) -> tuple[Plan, Array, Run]:
+def _learn(twin: Model, task: Task, dt: float, tell: Progress, period: float | None = None) -> tuple[Plan, Array, Run]:
     """The plan, the drive (ticks, 2, m) that activations are pulled towards, and the healthy run it was learned in.
 
     What was learned once is known: in this process, and on disk (simlab.habit)."""
-    key = json.dumps([twin.subject.model_dump_json(exclude={"name"}), task.model_dump_json(), dt])
+    key = json.dumps([twin.subject.model_dump_json(exclude={"name"}), task.model_dump_json(), dt, period])
     if key not in _learned:
         while len(_learned) >= REMEMBERED:
             del _learned[next(iter(_learned))]
         kept = habit.recall(key)
-        _learned[key] = _study(twin, task, dt, tell) if kept is None else _restored(*kept)
+        _learned[key] = _study(twin, task, dt, tell, period) if kept is None else _restored(*kept)
         if kept is None and not _learned[key][2].message:
             habit.keep(key, *_storable(*_learned[key]))
     return _learned[key]
 
 
-def _study(twin: Model, task: Task, dt: float, tell: Progress) -> tuple[Plan, Array, Run]:
+def _study(twin: Model, task: Task, dt: float, tell: Progress, period: float | None = None) -> tuple[Plan, Array, Run]:
     tell("planning", 0.0)
-    plan = task.plan(twin)
+    plan = task.plan(twin, period)
     tell("planning", 1.0)
     run = loop(twin, plan, plan.learning, _untrained(twin, plan), dt, lambda share: tell("healthy twin learns", share))
     drive = run.drive.copy()

@@ -18,7 +18,7 @@ LAYERS = (
     ("cli", "doctor"),
     ("beside", "origin"),
     ("figure", "movie", "scene", "shapes", "bones"),
-    ("attribution", "dose", "explain", "population"),
+    ("attribution", "dose", "explain", "population", "validate"),
     ("sweep",),
     ("export",),
     ("compare", "loads"),

@@ -269,3 +269,31 @@ def test_prominent_peaks_are_scipys(curve: list[float], prominence: float) -> No
 
     values = np.array(curve)
     assert metrics.prominent_peaks(values, prominence) == find_peaks(values, prominence=prominence)[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("fppa", "medial", "abduction", "rotation", "words"),
+    [
+        (0.4, 1.0, 0.4, 0.0, "no noticeable change"),
+        (3.0, 8.0, 2.0, 1.0, "knee falls in, and the joint abducts"),
+        (3.0, 8.0, 0.2, 1.0, "knee falls in"),
+        (3.0, 8.0, -2.0, 1.0, "knee falls in, with less abduction of the joint"),
+        (-2.0, -5.0, -1.0, 0.0, "knee goes out"),
+        (-2.0, -5.0, 3.0, -4.0, "knee goes out; the rise of 3D abduction is the flexed femur rolling outward"),
+        (0.0, 0.0, 3.0, -4.0, "knee stays over the foot; the rise of 3D abduction is the flexed femur rolling outward"),
+        (0.0, 0.0, 3.0, 4.0, "an axis effect, not a knee falling in"),
+        (3.0, 1.0, 3.0, -4.0, "rolling outward"),  # the projection alone is not a knee that travels
+    ],
+)
+def test_a_knee_that_falls_in_is_told_from_an_axis_that_turned(fppa, medial, abduction, rotation, words):
+    change = {
+        "fppa_deg": fppa,
+        "medial_displacement_mm": medial,
+        "knee_abduction_deg": abduction,
+        "hip_internal_rotation_deg": rotation,
+    }
+    found = metrics.describe_valgus(change)
+    assert found.startswith(words) or words in found
+    assert ("falls in" in found.split(";")[0]) == words.startswith("knee falls in")
+    with pytest.raises(KeyError, match="fppa_deg"):
+        metrics.describe_valgus({name: value for name, value in change.items() if name != "fppa_deg"})

@@ -216,3 +216,35 @@ def train(
     typer.echo("\n" + "\n".join(f"- {line}" for line in training.ASSUMPTIONS))
     typer.echo("\nsources: " + "; ".join(sources.values()))
     print_files(files)
+
+
+@app.command()
+def validate(
+    quick: Annotated[bool, typer.Option("--quick", help="Without the virtual population.")] = False,
+    out: Out = Path("out/validate"),
+    json_: AsJson = False,
+) -> None:
+    """Set what the model says beside what experiments say: validation.html, a failed target with its reason."""
+    from simlab import export
+    from simlab import validate as validation
+
+    export.writable(out)
+    with progress() as tell:
+        try:
+            report = validation.run(quick, tell)
+        except RuntimeError as error:  # no worker can do the job
+            raise Failed(str(error)) from None
+    files = validation.write(report, out)
+    found = report.as_dict()
+    if json_:
+        print_json(found | {"files": files})
+        return
+    table = Table(title="what experiments say, and whether the model does", title_justify="left")
+    for column in ("", "target", "parts within\ntolerance", ""):
+        table.add_column(column)
+    for target in found["targets"]:
+        judged = [part["passed"] for part in target["measured"] if part["passed"] is not None]
+        mark = "[green]pass[/]" if target["passed"] else "[red]fail[/]"
+        table.add_row(target["id"], target["target"], f"{sum(judged)} of {len(judged)}", mark)
+    Console().print(table)
+    print_files(files)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from simlab.model import Model
@@ -14,11 +16,14 @@ class Task(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    period: ClassVar[float]
+    """Of control [s]. The result depends on it, so it is no setting."""
+
     name: str
     barbell_kg: float = Field(default=0.0, ge=0.0, le=200.0)
 
-    def plan(self, model: Model) -> Plan:
-        """The reference motion for the subject's healthy twin."""
+    def plan(self, model: Model, period: float | None = None) -> Plan:
+        """The reference motion for the subject's healthy twin. period: of control [s], by default the task's own."""
         raise TypeError(f"{type(self).__name__} does not say what it asks of the body")
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -23,6 +23,8 @@ with the balance of quiet standing on two feet a pronated foot loses it."""
 class SingleLegSquat(Task):
     """Settings of a single-leg squat. Times in seconds."""
 
+    period: ClassVar[float] = PERIOD
+
     name: str = "single_leg_squat"
     side: Literal["right", "left"] = "right"
     depth_deg: float = Field(default=50.0, ge=20.0, le=60.0)
@@ -38,7 +40,7 @@ class SingleLegSquat(Task):
     def standing(self) -> tuple[str, ...]:
         return (self.side,)
 
-    def plan(self, model: Model) -> Plan:
+    def plan(self, model: Model, period: float | None = None) -> Plan:
         """The reference of the subject's healthy twin."""
         depths = np.radians(np.linspace(STANDING_DEG, self.depth_deg, 9))
         poses = self._postures(model, depths)
@@ -46,7 +48,7 @@ class SingleLegSquat(Task):
             (depths[0], depths[-1]),
             (self.stand_before_s, self.descent_s, self.ascent_s, self.stand_after_s),
             self.repetitions,
-            PERIOD,
+            period or self.period,
         )
         return plan(
             model,

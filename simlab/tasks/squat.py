@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field
 
@@ -13,11 +15,13 @@ from simlab.tasks._task import Task
 STANDING_DEG = 5.0
 """Knee flexion of relaxed standing [deg]."""
 PERIOD = 0.01
-"""Control period [s]. The result depends on it, so it is fixed."""
+"""Control period [s]."""
 
 
 class Squat(Task):
     """Settings of a squat. Times in seconds, lengths in metres at the subject's own size."""
+
+    period: ClassVar[float] = PERIOD
 
     name: str = "squat"
     depth_deg: float = Field(default=75.0, ge=20.0, le=110.0)
@@ -31,7 +35,7 @@ class Squat(Task):
     stand_before_s: float = Field(default=0.5, ge=0.3, le=10.0)
     stand_after_s: float = Field(default=0.5, ge=0.2, le=10.0)
 
-    def plan(self, model: Model) -> Plan:
+    def plan(self, model: Model, period: float | None = None) -> Plan:
         """The reference of the subject's healthy twin, so no deficit shapes what is wanted."""
         depths = np.radians(np.linspace(STANDING_DEG, self.depth_deg, 13))
         alike = model.subject.right.bones() == model.subject.left.bones()
@@ -40,7 +44,7 @@ class Squat(Task):
             (depths[0], depths[-1]),
             (self.stand_before_s, self.descent_s, self.ascent_s, self.stand_after_s),
             self.repetitions,
-            PERIOD,
+            period or self.period,
         )
         return plan(
             model,
