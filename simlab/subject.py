@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import difflib
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -170,14 +169,7 @@ class Subject(_Config):
 
 def load_subject(path: str | Path) -> Subject:
     """Read a subject from a TOML file. Errors: InputError naming file, key, expected and found."""
-    path = Path(path)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
-    return _validate(data, str(path))
+    return _validate(tables.load_toml(path), str(path))
 
 
 def change(subject: Subject, settings: list[str], source: str = "--set") -> Subject:

@@ -26,3 +26,13 @@ def read_toml(*path: str) -> dict[str, Any]:
     if not file.is_file():
         raise InputError(f"models/{'/'.join(path)}: no such table")
     return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def load_toml(path: str | Path) -> dict[str, Any]:
+    """A user's TOML file. Errors: InputError naming the file and what is wrong with it."""
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from None

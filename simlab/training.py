@@ -21,7 +21,6 @@ import difflib
 import itertools
 import math
 import statistics
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -209,19 +208,13 @@ class Program(_Config):
 
 def load_program(path: str | Path) -> Program:
     """Read a program from a TOML file. Errors: InputError naming file, key, expected and found."""
-    path = Path(path)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
+    data = tables.load_toml(path)
     if isinstance(data.get("exercises"), list):
         data["exercises"] = tuple(data["exercises"])  # TOML has lists only, and a program is not to be changed
     try:
         return Program.model_validate(data)
     except ValidationError as error:
-        raise InputError("\n".join(_explain(item, path) for item in error.errors())) from None
+        raise InputError("\n".join(_explain(item, Path(path)) for item in error.errors())) from None
 
 
 def _explain(item: Any, path: Path) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from simlab import tasks
+from simlab import tables, tasks
 from simlab.errors import InputError
 from simlab.subject import SIDES
 from simlab.subject import dial_keys as dials_of_subject
@@ -99,14 +98,7 @@ class Spec(_Config):
 
 def load(path: str | Path) -> Spec:
     """Read a sweep from a TOML file. Errors: InputError naming file, key, expected and found."""
-    path = Path(path)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
-    return parse(data, str(path))
+    return parse(tables.load_toml(path), str(path))
 
 
 def parse(data: dict[str, Any], path: str) -> Spec:
