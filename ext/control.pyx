@@ -5,7 +5,7 @@
 #     qdd = c + B y,   B = M^-1 [muscle torques, lumbar, J^T],   y = activations, lumbar torques, contact forces,
 # so their cost qdd^T H qdd / 2 + g . qdd, with H = L L^T, becomes |K^T y + r|^2 / 2 with K^T = L^T B and
 # r = L^T c + L^-1 g. Bounds and pyramids are all that is left of the constraints, and the rank is 27 (_qp.pxd).
-from libc.math cimport asin, atan2, cos, exp, sin, sqrt
+from libc.math cimport atan2, cos, exp, sin, sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -13,7 +13,7 @@ from _kinematics cimport (
     Pose, Tree, com_jacobian, factor_mass, mass_bias, motion, point_jacobian, solve_mass, tree
 )
 from _legs cimport Legs, leg_forces, leg_torque, legs
-from _math cimport dot
+from _math cimport cross, dot, rotate
 from _qp cimport Problem, cholesky, minimise
 
 DEF NV = 27
@@ -41,6 +41,8 @@ cdef struct Tick:
     double free[NV]             # generalised force without y
     double dL[2 * MUSCLES * CROSSED]
     double J[SPHERES * 3 * NV]
+    double centre[3]            # of mass
+    double J_centre[3 * NV]
     double y[VARIABLES]
     int touching[SPHERES]
     int held[SPHERES]           # active sets of the contact forces at the last tick, by sphere
@@ -74,7 +76,9 @@ cdef class Programme:
     cdef double com_damping[3]
     cdef double pelvis_weight[3]
     cdef double gravity[3]
-    cdef double contact_weight, contact_damping, contact_height, counter_lean, stiffness, damping, friction
+    cdef double contact_weight, contact_damping, contact_height, stiffness, damping, friction
+    cdef double lean_weight, exertion_weight
+    cdef int stance                 # the leg that carries the body alone, or -1
     cdef double period, tau_act, tau_deact, min_activation, max_change, lumbar_limit
     cdef Tick* tick
     cdef double[::1] active, passive, acceleration, lumbar
@@ -106,7 +110,8 @@ cdef class Programme:
         self.com_damping, self.pelvis_weight = settings["com_damping"], settings["pelvis_weight"]
         self.gravity = settings["gravity"]
         self.contact_weight, self.contact_damping = settings["contact_weight"], settings["contact_damping"]
-        self.contact_height, self.counter_lean = settings["contact_height"], settings["counter_lean"]
+        self.contact_height, self.stance = settings["contact_height"], settings["stance"]
+        self.lean_weight, self.exertion_weight = settings["lean_weight"], settings["exertion_weight"]
         self.stiffness, self.damping = settings["stiffness"], settings["damping"]
         self.friction, self.lumbar_limit = settings["friction"], settings["lumbar_limit"]
         self.period, self.tau_act, self.tau_deact = settings["period"], settings["tau_act"], settings["tau_deact"]
@@ -137,6 +142,8 @@ cdef class Programme:
             leg_torque(&self.legs, &q[0], &v[0], &self.passive[0], self.tick.dL, self.tick.still)
             self._track(&q[0], &v[0], &wanted)
             self._balance(&v[0], &wanted)
+            if self.stance >= 0:
+                self._sway(&v[0], &drive[0, 0])
             self._stand(&v[0])
             found = self._reduce()
             self._reach(&activation[0, 0], &drive[0, 0], hurried)
@@ -165,9 +172,6 @@ cdef class Programme:
             t.g[i] = 0.0
         for i in range(6, NV):
             wanted, rate = to.values[i], to.rates[i]
-            if i == 7:  # lateral bend of the trunk, against a list of the pelvis
-                wanted -= self.counter_lean * (asin(min(max(R[7], -1.0), 1.0)) - bank)
-                rate -= self.counter_lean * (R[0] * v[3] + R[3] * v[4] + R[6] * v[5])
             t.H[ROW * i + i] += self.tracking[i]
             t.g[i] = -self.tracking[i] * (
                 to.accelerations[i] + self.stiffness * (wanted - q[1 + i]) + self.damping * (rate - v[i])
@@ -193,19 +197,18 @@ cdef class Programme:
     cdef void _balance(self, const double* v, const Wanted* to) noexcept nogil:
         # The centre of mass.
         cdef Tick* t = self.tick
-        cdef double centre[3]
-        cdef double J[3 * NV]
+        cdef const double* J = t.J_centre
         cdef double drift[3]
         cdef double desired, speed, weighted
         cdef int i, j, k
-        com_jacobian(&self.tree, &t.at, centre, J, drift)
+        com_jacobian(&self.tree, &t.at, t.centre, t.J_centre, drift)
         for k in range(3):
             speed = 0.0
             for i in range(NV):
                 speed += J[NV * k + i] * v[i]
             desired = (
                 to.com_accelerations[k]
-                + self.com_stiffness[k] * (to.com[k] - centre[k])
+                + self.com_stiffness[k] * (to.com[k] - t.centre[k])
                 + self.com_damping[k] * (to.com_rates[k] - speed)
                 - drift[k]
             )
@@ -214,6 +217,78 @@ cdef class Programme:
                 t.g[i] -= weighted * desired
                 for j in range(i + 1):
                     t.H[ROW * i + j] += weighted * J[NV * k + j]
+
+    cdef void _sway(self, const double* v, const double* drive) noexcept nogil:
+        # On one leg: the trunk upright in the frontal plane, and a price on what the abductors of the hip must hold.
+        #
+        # The price is the effort that they make beyond the habitual drive, their mean by moment; what it is put on is
+        # gravity's moment about the adduction hinge of all but the standing leg, as a share of their own largest one.
+        # So nothing is paid where the drive is enough, and where it is not, pelvis and trunk move over the hip.
+        cdef Tick* t = self.tick
+        cdef const Tree* tree = &self.tree
+        cdef const double* R = t.at.R
+        cdef double J[NV]
+        cdef double axis[3]
+        cdef double above[3]            # from the hip to the centre of mass of all but the standing leg, times its mass
+        cdef double up[3]               # of the trunk
+        cdef double x[3]
+        cdef double lateral, size, desired, drift, torque, capacity = 0.0, excess, total = 0.0, weight
+        cdef int hip = 4 + LEG * self.stance, m = self.effort.shape[0] // 2, i, j, k
+        # lean, towards the pelvis's horizontal right, as metrics.trunk_lean has it
+        size = sqrt(R[2] * R[2] + R[8] * R[8])
+        for k in range(3):
+            up[k] = t.at.R[27 + 3 * k + 1]
+        lateral = (up[0] * R[2] + up[2] * R[8]) / size
+        x[0], x[1], x[2] = up[1] * R[2] / size, -lateral, up[1] * R[8] / size
+        cross(up, x, axis)
+        size = lateral * lateral + up[1] * up[1]
+        for i in range(NV):
+            J[i] = 0.0
+        for k in range(3):
+            axis[k] /= size
+            J[3 + k] = axis[k]
+        for k in range(3):
+            J[6 + k] = dot(axis, t.at.z + 3 * (1 + k))
+        drift = dot(axis, t.at.alpha + 9)
+        desired = -self.stiffness * atan2(lateral, up[1]) - drift
+        for i in range(3, 9):
+            desired -= self.damping * J[i] * v[i]
+        for i in range(3, 9):
+            t.g[i] -= self.lean_weight * J[i] * desired
+            for j in range(3, i + 1):
+                t.H[ROW * i + j] += self.lean_weight * J[i] * J[j]
+        # what the abductors must hold, less what the habitual drive holds now
+        for i in range(tree.n):
+            total += tree.mass[i]
+        for k in range(3):
+            above[k] = total * (t.centre[k] - t.at.p[3 * hip + k])
+        for i in range(hip, hip + LEG):
+            rotate(t.at.R + 9 * i, tree.com + 3 * i, x)
+            for k in range(3):
+                above[k] -= tree.mass[i] * (t.at.p[3 * i + k] + x[k] - t.at.p[3 * hip + k])
+        cross(t.at.z + 3 * (hip + 1), self.gravity, axis)
+        excess = dot(axis, above) + t.still[hip]
+        for i in range(m * self.stance, m * (self.stance + 1)):
+            torque = t.dL[CROSSED * i + 1] * self.active[i]
+            excess -= torque * drive[i]
+            if torque > 0.0:
+                capacity += torque
+        if excess <= 0.0:
+            return
+        cross(above, axis, J + 3)
+        for i in range(6, 9):  # the free leg is held as planned
+            J[i] = 0.0
+            for k in range(3):
+                J[i] += total * axis[k] * t.J_centre[NV * k + i]
+        for i in range(3, 9):
+            J[i] /= capacity
+        desired = -self.stiffness * excess / capacity
+        for i in range(3, 9):
+            desired -= self.damping * J[i] * v[i]
+        for i in range(3, 9):
+            t.g[i] -= self.exertion_weight * J[i] * desired
+            for j in range(3, i + 1):
+                t.H[ROW * i + j] += self.exertion_weight * J[i] * J[j]
 
     cdef void _stand(self, const double* v) noexcept nogil:
         # Spheres of standing feet near the ground, which their lowest points should not leave or slide on.

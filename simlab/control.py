@@ -123,6 +123,8 @@ def tracking(plan: Plan, weights: Weights) -> Array:
             if side in plan.feet or name not in FRONTAL:
                 out[COORDINATES.index(name + ("_r", "_l")[side])] = weight
     out[6:9] = weights.trunk
+    if weights.lean:  # of the trunk, in place of its bend against the pelvis
+        out[7] = 0.0
     if len(plan.feet) == 1:  # the free leg is held as planned, or it would swing
         free = 9 + LEG * (1 - plan.feet[0])
         out[free : free + 8] = np.maximum(out[free : free + 8], [1, 1, 0.5, 1, 0, 0, 0.5, 0.1])
@@ -143,7 +145,9 @@ def settings(plan: Plan, weights: Weights) -> dict[str, float | tuple[float, ...
         "com_stiffness": (stiffness, STIFFNESS, stiffness),
         "com_damping": (damping, DAMPING, damping),
         "pelvis_weight": weights.pelvis,
-        "counter_lean": weights.counter_lean,
+        "lean_weight": weights.lean,
+        "exertion_weight": weights.exertion,
+        "stance": plan.feet[0] if len(plan.feet) == 1 else -1,
         "stiffness": STIFFNESS,
         "damping": DAMPING,
         "contact_weight": CONTACT_WEIGHT,

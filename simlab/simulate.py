@@ -13,9 +13,9 @@ import numpy as np
 from simlab import habit
 from simlab.control import Controller, WholeBody, standing_drive
 from simlab.model import Model, build, load_barbell, state
-from simlab.motion import SIDES, Array
+from simlab.motion import SIDES, SUFFIX, Array, readonly
 from simlab.plant import Path, plant
-from simlab.tasks._plan import Plan, Weights
+from simlab.tasks._plan import Plan, Sole, Weights
 from simlab.tasks._task import Task
 from simlab.world import World
 
@@ -23,6 +23,8 @@ DT = 1e-3
 """Physics step [s]."""
 FALLEN = 0.35
 """A pelvis below this share of its planned lowest height has fallen."""
+OVERTURNED = 0.2
+"""So has one that is turned by more than 78 deg: the deepest squat tilts it by 35."""
 
 CLEAR = 0.03
 """A foot whose lowest point is this far above the other's does not stand [m]."""
@@ -212,12 +214,17 @@ def loop(
     path: Path | None = None,
 ) -> Run:
     """Run the plan: control at its period, physics at dt [s]. Stops at a fall or a NaN, and says so."""
+    if plan.edge:
+        model = _over_the_edge(model, plan.feet)
+    start = _planted(model, state(model, plan.values[0]))
+    if len(plan.feet) == 1:
+        plan = _over_the_foot(model, plan, start)
     brain = WholeBody(model, plan, weights, drive)
     steps = max(1, round(plan.period / dt))
     lowest = FALLEN * plan.values[:, 4].min()
     log = _Log()
     with World(model, plan.period / steps, ground=path == "bullet") as world:
-        world.reset(_planted(model, state(model, plan.values[0])))
+        world.reset(start)
         body = plant(world, path)
         activation = drive[0].copy()
         message = ""
@@ -241,6 +248,29 @@ def loop(
     return Run(**columns, failures=brain.failures + body.failures, message=message)
 
 
+def _over_the_edge(model: Model, feet: tuple[int, ...]) -> Model:
+    """The model with no floor under the foot that does not stand."""
+    s, kept = model.spheres, np.flatnonzero(np.isin(model.spheres.foot, feet))
+    return replace(
+        model,
+        spheres=replace(
+            s,
+            names=tuple(s.names[k] for k in kept),
+            link=s.link[kept],
+            centre=readonly(s.centre[kept], None, 3),
+            radius=readonly(s.radius[kept], None),
+            foot=s.foot[kept],
+        ),
+    )
+
+
+def _over_the_foot(model: Model, plan: Plan, start: Array) -> Plan:
+    """The plan with its centre of mass over the foot as it stands: a foot turned flat lies a little beside its plan."""
+    suffix = SUFFIX[SIDES[plan.feet[0]]]
+    planned, real = (Sole(model, q).middle(suffix) for q in (state(model, plan.values[0]), start))
+    return replace(plan, com=readonly(plan.com + (real - planned) * [1.0, 0.0, 1.0], None, 3))
+
+
 def _planted(model: Model, q: Array) -> Array:
     """The state with each foot turned flat at its ankle and subtalar joint, the lower one just touching the ground; the
     other, where the soles differ, is up to 2.2 mm above it (10 deg of pronation).
@@ -257,7 +287,7 @@ def _planted(model: Model, q: Array) -> Array:
     low = level.min()
     for foot, suffix in enumerate(("_r", "_l")):
         mine = model.spheres.foot == foot
-        if level[mine].min() > low + CLEAR:
+        if not mine.any() or level[mine].min() > low + CLEAR:
             continue  # a foot in the air stays as it is
         angles = [6 + model.link(name + suffix) for name in ("talus", "calcn")]
 
@@ -296,6 +326,10 @@ class _Log:
 def _trouble(q: Array, lowest: float, time: float) -> str:
     if not np.isfinite(q).all():
         return f"a state that is not a number after {time:.2f} s"
+    upright = 1.0 - 2.0 * (q[3] ** 2 + q[5] ** 2)  # of the pelvis's long axis, the share that points up
+    if upright < OVERTURNED:
+        turned = np.degrees(np.arccos(upright))
+        return f"could not stand up: the pelvis was turned {turned:.0f} deg from upright at {time:.2f} s"
     if q[1] < lowest:
         return f"could not stand up: the pelvis was {q[1]:.2f} m above the ground at {time:.2f} s"
     return ""

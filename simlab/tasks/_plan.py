@@ -43,8 +43,11 @@ class Weights:
     frontal: float = 0.0
     contact_damping: float = 30.0
     drive: float = 1000.0
-    counter_lean: float = 0.0
-    """Lateral bend of the trunk against a list of the pelvis [rad/rad]: the trunk stays over the hip."""
+    lean: float = 0.0
+    """On one leg: of the trunk, upright in the frontal plane; it takes the place of its bend against the pelvis."""
+    exertion: float = 0.0
+    """On one leg: of what the abductors of the hip have to hold beyond what the habitual drive gives, over their
+    strength. Where it weighs, pelvis and trunk move over the hip: a lean that nobody has scripted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +55,8 @@ class Plan:
     """The reference of a task at the control ticks.
 
     time [s] (n,); values, rates, accelerations of the 27 coordinates (n, 27); com and its derivatives [m, m/s, m/s2]
-    (n, 3); feet: which feet stand (0 right, 1 left); period: control period [s]; weights: to do the task with;
-    learning: for the healthy twin to learn it with.
+    (n, 3); feet: which feet stand (0 right, 1 left); edge: the other foot hangs over the edge of a step, where no floor
+    stops it; period: control period [s]; weights: to do the task with; learning: for the healthy twin to learn it with.
     """
 
     time: Array
@@ -65,6 +68,7 @@ class Plan:
     com_accelerations: Array
     feet: tuple[int, ...]
     symmetric: bool
+    edge: bool
     period: float
     weights: Weights
     learning: Weights
@@ -143,6 +147,7 @@ def plan(
     symmetric: bool,
     weights: Weights,
     learning: Weights,
+    edge: bool = False,
 ) -> Plan:
     """Poses along the depth and the depth over time make the reference and its derivatives."""
     from scipy.interpolate import CubicSpline
@@ -166,6 +171,7 @@ def plan(
         com_accelerations=readonly(accelerations[:, n:], None, 3),
         feet=feet,
         symmetric=symmetric,
+        edge=edge,
         period=period,
         weights=weights,
         learning=learning,
@@ -194,3 +200,7 @@ class Sole:
         """From the heel to the middle of the metatarsal heads [m]."""
         middle = (self.points["metatarsal_1" + suffix] + self.points["metatarsal_5" + suffix]) / 2
         return middle - self.heel(suffix)
+
+    def middle(self, suffix: str) -> Array:
+        """Where someone who stands on one foot has the centre of mass above it [m]."""
+        return self.heel(suffix) + 0.4 * self.axis(suffix)

@@ -31,6 +31,8 @@ class Programme:
     C: NDArray
     lower: NDArray
     upper: NDArray
+    exceeds: float = 0.0
+    """On one leg: what the abductors of the hip must hold beyond what the drive gives [Nm]."""
 
     def __post_init__(self) -> None:
         muscles = len(self.g) - NV - 3 - 3 * (len(self.C) // 4)
@@ -103,11 +105,9 @@ def programme(
 
     # tracked coordinates
     kp, kd = control.STIFFNESS, control.DAMPING
-    wanted, rates = plan.values[tick].copy(), plan.rates[tick].copy()
+    wanted, rates = plan.values[tick], plan.rates[tick]
     rotation = Rotation.from_quat(q[3:7])
     tilt, bank, _ = plan.values[tick, :3]
-    wanted[7] -= weights.counter_lean * (rotation.as_euler("ZXY")[1] - bank)
-    rates[7] -= weights.counter_lean * rotation.as_matrix()[:, 0] @ v[3:6]
     desired = plan.accelerations[tick] + kp * (wanted - q[1:]) + kd * (rates - v)
     task(np.eye(NV)[6:], desired[6:], np.diag(control.tracking(plan, weights)[6:]))
 
@@ -127,6 +127,32 @@ def programme(
         plan.com_accelerations[tick] + stiffness * (plan.com[tick] - com) + damping * (plan.com_rates[tick] - J @ v)
     )
     task(J, wanted - drift, np.diag(weights.centre_of_mass))
+
+    exceeds = 0.0
+    # on one leg: the trunk's lean, and what the abductors must hold beyond what the drive gives
+    if len(plan.feet) == 1:
+        stance = plan.feet[0]
+        x, links, J, Jdot = kinematics.twists(tree, q, v, np.arange(len(s.parent)), s.com)
+        right = R[:, 2] * [1, 0, 1] / np.hypot(R[0, 2], R[2, 2])
+        up = links[3][:, 1]  # of the trunk
+        slope = (up[1] * right - (up @ right) * np.array([0, 1, 0])) / (up[1] ** 2 + (up @ right) ** 2)
+        axis = np.cross(up, slope)
+        lean, rate = np.arctan2(up @ right, up[1]), axis @ J[3, 3:]
+        sought = -kp * lean - kd * rate @ v - axis @ Jdot[3, 3:] @ v
+        task(rate[None], np.array([sought]), np.array([[weights.lean]]))
+
+        leg = np.arange(4 + 9 * stance, 13 + 9 * stance)
+        above = np.setdiff1d(np.arange(len(s.parent)), leg)
+        hip, _, hip_J, _ = kinematics.twists(tree, q, v, leg[:1], np.zeros((1, 3)))
+        hinge = links[leg[1]] @ s.axis[leg[1]]
+        moment = np.cross(hinge, [0, -GRAVITY, 0])
+        exceeds = moment @ (s.mass[above] @ (x[above] - hip)) + muscles.torque(drive, v)[leg[1] - 1]
+        strength = np.maximum(-muscles.arm[stance, :, 1] * muscles.active[stance], 0).sum()
+        if exceeds > 0:
+            row = moment @ np.tensordot(s.mass[above], J[above, :3] - hip_J[0, :3], 1) / strength
+            row[:3] = row[9:] = 0  # by turning the pelvis and bending the trunk
+            sought = -kp * exceeds / strength - kd * row @ v
+            task(row[None], np.array([sought]), np.array([[weights.exertion]]))
 
     # contact of the lowest points of the spheres
     link_rotation, _ = kinematics.forward(tree, q)
@@ -163,4 +189,4 @@ def programme(
     lower[lumbar], upper[lumbar] = -control.LUMBAR_LIMIT, control.LUMBAR_LIMIT
     limit = np.repeat(np.where(touching, 1e5, 0), 3)
     lower[forces], upper[forces] = -limit, limit
-    return Programme(H, g, A, still - h, C, lower, upper)
+    return Programme(H, g, A, still - h, C, lower, upper, exceeds)

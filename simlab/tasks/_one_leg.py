@@ -1,0 +1,132 @@
+"""What the tasks on one leg share: the postures asked for, and how firmly each part of them is held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from simlab.model import Model
+from simlab.motion import LEG_COORDINATES, SUFFIX, Array
+from simlab.tasks._plan import Plan, Sole, Weights, plan, postures
+
+Side = Literal["right", "left"]
+
+STANDING_DEG = 8.0
+"""Knee flexion of standing on one leg [deg]."""
+PERIOD = 0.005
+"""Control period [s]: one foot leaves less time than two."""
+BALANCE = 100.0, 20.0
+"""Feedback on the horizontal position of the centre of mass [1/s2, 1/s]. One foot is 3 cm wide to either side of it:
+with the balance of quiet standing on two feet a pronated foot loses it."""
+
+PELVIS = 0.3, 0.3, 5.0
+FRONTAL = 0.1
+"""Weights go as 1 / variation^2. Healthy people differ by 9.8 deg (SD) in hip adduction on one leg (BMC Musculoskelet
+Disord 2015, 16:291): weight 0.1. Their pelvis lists and turns by up to 5.8 and 5.6 deg in captured squats: 0.3."""
+LEAN, EXERTION = 1.0, 1.0
+"""Of the trunk's lean no recording was at hand: it is held like 3 deg. A radian of it weighs as much as all the
+strength of the abductors."""
+DRIVE = 300.0
+"""The firmest hold on the habit, of 100, 300 and 1000, with which one with a gluteus medius of 0.4 stays up."""
+# What a gluteus medius of 0.6 adds in a squat of 60 deg, pelvic drop / hip adduction / lean [deg], with a third of a
+# weight and with three times it. As is +0.9 / +0.6 / +2.3. PELVIS (list and turn) +0.6 / +2.1 / +2.4 and
+# +0.6 / -0.1 / +1.9. FRONTAL +1.4 / +0.6 / +2.5 and +0.4 / +0.4 / +2.0. LEAN +1.4 / +0.2 / +4.9 and +0.8 / +0.8 / +1.0.
+# EXERTION +1.1 / +1.7 / +0.1 and a fall. DRIVE +0.1 / -0.3 / +2.6 and +6.4 / +5.7 / +0.5 (at 0.4 a fall). Centre of
+# mass +1.1 / +0.9 / +2.2 and +0.8 / +0.4 / +2.3. Trunk and subtalar joint: within 0.3. Without EXERTION nobody leans,
+# and at 0.4 the body falls. So the sign of drop and lean is certain, their size is not, and whether the hip adducts
+# depends on how far the lean takes back what the drop adds.
+
+
+def one_leg(
+    model: Model,
+    side: Side,
+    depths: Array,
+    time: Array,
+    depth: Array,
+    toe_out_deg: float,
+    free_leg: Callable[[float], dict[str, float]],
+    edge: bool = False,
+) -> Plan:
+    """The plan of standing on one leg while its knee flexes: postures at `depths` [rad], `depth` (n,) at `time` [s].
+
+    free_leg: coordinates of the other leg, without side, at a depth [rad]; edge: it hangs over the edge of a step.
+    """
+    return plan(
+        model,
+        depths,
+        _postures(model, side, depths, np.radians(toe_out_deg), free_leg),
+        time,
+        depth,
+        feet=(0 if side == "right" else 1,),
+        symmetric=False,
+        edge=edge,
+        weights=Weights(
+            balance=BALANCE,
+            pelvis=PELVIS,
+            frontal=FRONTAL,
+            lean=LEAN,
+            exertion=EXERTION,
+            contact_damping=0.0,
+            drive=DRIVE,
+        ),
+        learning=Weights(balance=BALANCE, frontal=1.0, lean=LEAN, contact_damping=0.0, drive=10.0),
+    )
+
+
+def _postures(
+    model: Model, side: Side, depths: Array, yaw: float, free_leg: Callable[[float], dict[str, float]]
+) -> Array:
+    """Standing on one leg with the knee over the foot, the centre of mass over the sole and the trunk upright."""
+    stance, sign = SUFFIX[side], 1.0 if side == "right" else -1.0
+    free, size = {"_r": "_l", "_l": "_r"}[stance], model.subject.height_m / 1.68
+    trunk = (
+        "pelvis_tx",
+        "pelvis_ty",
+        "pelvis_tz",
+        "pelvis_tilt",
+        "pelvis_list",
+        "lumbar_extension",
+        "lumbar_bending",
+    )
+    solve_for = trunk + tuple(name + stance for name in LEG_COORDINATES[:8])
+
+    def expand(x: dict[str, float], depth: float) -> dict[str, float]:
+        return x | {name + free: value for name, value in free_leg(depth).items()}
+
+    def residual(x: dict[str, float], q: Array, depth: float) -> list[float]:
+        sole = Sole(model, q)
+        u = depth / np.radians(60.0)
+        heel, foot = sole.heel(stance), sole.axis(stance)
+        knee, ankle = sole.link("tibia" + stance), sole.link("talus" + stance)
+        com = model.centre_of_mass(q)
+        contact = [sole.points[n + stance][1] for n in ("heel_medial", "heel_lateral", "metatarsal_1", "metatarsal_5")]
+        over_toe = sign * (knee[2] - ankle[2]) - np.tan(yaw) * (knee[0] - ankle[0])
+        return [
+            *(300.0 * y for y in contact),
+            300.0 * heel[0],
+            300.0 * heel[2],
+            100.0 * (np.arctan2(sign * foot[2], foot[0]) - yaw),
+            100.0 * (x["knee_angle" + stance] - depth),
+            5.0 * (x["pelvis_tilt"] + np.radians(4.0 + 18.0 * u)),
+            5.0 * (x["lumbar_extension"] + np.radians(2.0 + 12.0 * u)),
+            200.0 * (com[0] - 0.09 * size),
+            200.0 * (com[2] - sole.middle(stance)[2]),
+            10.0 * over_toe,
+            20.0 * x["knee_adduction" + stance],
+            3.0 * x["knee_rotation" + stance],
+            3.0 * (x["subtalar_angle" + stance] - 0.08),
+            20.0 * x["pelvis_list"],
+            20.0 * (x["pelvis_list"] + x["lumbar_bending"]),  # the trunk upright
+        ]
+
+    guess = {
+        "pelvis_ty": 0.95 * size,
+        "pelvis_tz": -0.09 * sign,
+        "hip_flexion" + stance: 0.1,
+        "knee_angle" + stance: 0.1,
+        "ankle_angle" + stance: 0.1,
+        "subtalar_angle" + stance: 0.1,
+    }
+    return postures(solve_for, guess, depths, expand, residual, model)
