@@ -69,6 +69,7 @@ def single_leg_squat(
     set_: Settings = None,
     side: Annotated[Literal["right", "left"], typer.Option(help="The standing leg.")] = "right",
     depth_deg: Annotated[float, typer.Option(help="Peak knee flexion of the standing leg [deg].")] = 50.0,
+    free_leg: Annotated[Literal["behind", "front"], typer.Option(help="Where the other leg is held.")] = "behind",
     repetitions: Annotated[int, typer.Option(help="Number of squats.")] = 1,
     strategy: Strategy = "habitual",
     cue: Cue = 0.0,
@@ -78,7 +79,7 @@ def single_leg_squat(
     no_render: NoRender = False,
 ) -> None:
     """Simulate a squat on one leg."""
-    asked = {"side": side, "depth_deg": depth_deg, "repetitions": repetitions}
+    asked = {"side": side, "depth_deg": depth_deg, "free_leg": free_leg, "repetitions": repetitions}
     _simulate("single_leg_squat", asked, subject, set_, strategy, cue, out, seed, json_, no_render)
 
 
