@@ -1,6 +1,7 @@
 """Dynamic or structural: bones are called bones, deficits deficits."""
 
 import json
+from pathlib import Path
 
 import pytest
 from simulations import MIXTURE, settings
@@ -57,8 +58,11 @@ def test_two_thirds_decide(valgus: float | None, bones: float, verdict: str) -> 
     assert leg.sentences()
 
 
-def test_who_cannot_stand_up_is_not_judged(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_cannot_stand_up_is_not_judged(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("sys.argv", ["simlab", "assess", "--set", "both.quadriceps_strength=0.2", "--json"])
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     out, err = capsys.readouterr()

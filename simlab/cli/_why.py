@@ -98,26 +98,33 @@ def assess(
     set_: Settings = None,
     task: InTask = "squat",
     setting: TaskSettings = None,
+    out: Out = Path("out/assess"),
     json_: AsJson = False,
+    no_render: NoRender = False,
 ) -> None:
     """Examine a subject: passive ranges, and whether a valgus is dynamic or structural (bone)."""
-    from simlab import clinical, origin
+    from simlab import clinical, export, origin
     from simlab.model import build
 
     person, asked = subject_of(subject, set_), task_of(task, setting)
     examined = clinical.examine(build(person))
+    export.writable(out)
     with progress() as tell:
         found, failed = origin.origin(person, asked, progress=tell)
+    report = {
+        "subject": person.model_dump(),
+        "examination": dataclasses.asdict(examined),
+        "legs": {side: one.as_dict() for side, one in found.items()},
+        "failed": failed,
+        "limits": list(origin.LIMITS),
+    }
+    with export.whole(out) as draft:
+        (draft / "assess.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        if not no_render:
+            clinical.plot(draft / "tightness.png")
+        files = {path.name: str(out / path.name) for path in sorted(draft.iterdir())}
     if json_:
-        print_json(
-            {
-                "subject": person.model_dump(),
-                "examination": dataclasses.asdict(examined),
-                "legs": {side: one.as_dict() for side, one in found.items()},
-                "failed": failed,
-                "limits": list(origin.LIMITS),
-            }
-        )
+        print_json(report | {"files": files})
     else:
         table = Table(title=f"passive ranges: {person.name}", title_justify="left")
         for column in ("", "right", "left"):
@@ -129,6 +136,7 @@ def assess(
         for one in found.values():
             typer.echo("\n" + " ".join(one.sentences()))
         typer.echo("\n" + "\n".join(f"- {line}" for line in origin.LIMITS))
+        print_files(files)
     if any(one.verdict == "not known" for one in found.values()):
         raise Failed("; ".join(f"{name}: {message}" for name, message in failed.items()))
 
