@@ -29,7 +29,8 @@ import numpy as np
 from simlab import sweep
 from simlab.control import Controller
 from simlab.errors import InputError
-from simlab.metrics import BOTH, LEG
+from simlab.export import LEG
+from simlab.metrics import BOTH
 from simlab.motion import SIDES, Array
 from simlab.subject import Subject, change
 from simlab.sweep import Job, Outcome, Progress, simulate_one
@@ -50,9 +51,6 @@ GROUPS = {
     "tibial_torsion_deg": "tibial torsion",
 }
 """The clinical name of a dial, where it is more than the dial's own name; dials of one name are one cause."""
-BAND = "band_above_knees"
-"""The dials of the band start with it, and are one support."""
-
 Path_ = tuple[str, ...]
 """Where a dial is in a subject's data, for example ("right", "adductor_tightness")."""
 Value = float | str
@@ -271,7 +269,8 @@ def _value(outcome: Outcome, part: str, name: str) -> Value:
 
 
 def _unit(name: str) -> str:
-    return {"deg": "deg", "mm": "mm", "bw": "body weights"}.get(name.rsplit("_", 1)[-1], "")
+    units = {"_deg": "deg", "_mm": "mm", "_bw": "body weights", "_nm_kg": "Nm/kg", "_nm": "Nm"}
+    return next((unit for end, unit in units.items() if name.endswith(end)), "")
 
 
 def attribute(
@@ -627,7 +626,7 @@ def _signed(value: float) -> str:
 
 def _title(found: Attribution) -> str:
     part, _, name = found.metric.partition(".")
-    for unit in ("_deg", "_mm", "_bw"):
+    for unit in ("_deg", "_mm", "_bw", "_nm_kg", "_nm"):
         name = name.removesuffix(unit)
     words = name.replace("_", " ").replace("fppa", "FPPA").replace("grf", "ground reaction force")
     return words if part == "both" else f"{words}, {part} leg"

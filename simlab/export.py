@@ -23,7 +23,7 @@ from simlab.control import Controller
 from simlab.errors import InputError
 from simlab.model import build, landmarks, load_barbell, motion
 from simlab.motion import SIDES, GroundReaction, readonly
-from simlab.simulate import DT, Result, Run
+from simlab.simulate import DT, Result, Run, told
 from simlab.subject import Subject
 
 UNITS = {
@@ -138,25 +138,25 @@ def report(result: Result) -> dict[str, Any]:
         "task": result.task.model_dump(),
         "subject": result.model.subject.model_dump(),
         "controller": {"strategy": result.controller.strategy, "cue": result.controller.cue},
-        "assumptions": assumptions(result),
+        "assumptions": assumptions(result.model.subject, result.controller, result.plan.period),
         "seed": result.seed,
         "simulated_s": float(result.run.time[-1]),
         "metrics": measured,
     }
 
 
-def assumptions(result: Result) -> dict[str, str]:
-    """What the result takes for granted about muscles and mind, by name, in words."""
+def assumptions(subject: Subject, controller: Controller, period: float) -> dict[str, str]:
+    """What a result takes for granted about muscles and mind, by name, in words; period: of control [s]."""
     habits = {
         "habitual": "the drive that the healthy twin with the same bones has learned the task with, recorded every "
-        f"{1000 * result.plan.period:g} ms",
+        f"{1000 * period:g} ms",
         "compensating": "none: the drive of standing, hardly held to",
     }
-    attention = f", attention to the frontal plane {result.controller.cue:g}" if result.controller.cue else ""
+    attention = f", attention to the frontal plane {controller.cue:g}" if controller.cue else ""
     return {
-        "muscle_paths": result.model.subject.muscle_paths,
-        "control_strategy": result.controller.strategy + attention,
-        "habit": habits[result.controller.strategy],
+        "muscle_paths": subject.muscle_paths,
+        "control_strategy": controller.strategy + attention,
+        "habit": habits[controller.strategy],
     }
 
 
@@ -180,6 +180,7 @@ def determined(
     subject: Subject, task: tasks.Task, controller: Controller, seed: int = 0, dt: float = DT
 ) -> dict[str, Any]:
     """Everything that will determine the result of a simulation, before it has run; dt: physics step [s]."""
+    controller = told(controller, subject)
     return {
         "task": task.model_dump(),
         "subject": subject.model_dump(),

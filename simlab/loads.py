@@ -1,8 +1,9 @@
 """The loads of the joints of a finished simulation: net moments, and what bone, tendon and ligament of the knee carry.
 
 Moments are internal unless a name says otherwise: what muscles and passive tissue exert, which is the net moment that
-inverse dynamics finds, about the hinges of the model (at the knee the axes of a joint coordinate system: flexion in the
-femur, a floating axis of adduction, rotation in the tibia). The external knee abduction moment of the literature is the
+inverse dynamics finds (but for a band, whose moment at the hip it would add), about the hinges of the model (at the
+knee the axes of a joint coordinate system: flexion in the femur, a floating axis of adduction, rotation in the
+tibia). The external knee abduction moment of the literature is the
 opposite of the internal abduction moment: positive where the load pushes the knee into valgus, and equal to the
 internal adductor moment that resists.
 

@@ -71,8 +71,11 @@ class Origin:
             f"(lying, without load: {self.lying:+.1f} deg). That part no exercise changes.",
             f"Muscles, soft tissue and feet: {self.valgus - self.bones:+.1f} deg.",
         ]
-        if self.cued is not None:
-            said.append(f"With full attention to the knee {self.cued:+.1f} deg are left.")
+        said.append(
+            "With full attention to the knee this person does not stay up, so what attention could do is not known."
+            if self.cued is None
+            else f"With full attention to the knee {self.cued:+.1f} deg are left."
+        )
         return [*said, f"This valgus is {WORDS[self.verdict]}"]
 
     def as_dict(self) -> dict[str, Any]:

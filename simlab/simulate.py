@@ -15,6 +15,7 @@ from simlab.control import Controller, WholeBody, standing_drive
 from simlab.model import Model, build, load_barbell, state
 from simlab.motion import SIDES, SUFFIX, Array, readonly
 from simlab.plant import Path, plant
+from simlab.subject import Subject
 from simlab.tasks._plan import Plan, Sole, Weights
 from simlab.tasks._task import Task
 from simlab.world import World
@@ -94,7 +95,7 @@ def simulate(
     The habitual strategy first lets the healthy twin learn the task; the twin's drive is kept for the next simulation
     of the same body and task in this process.
     """
-    controller = told(controller or Controller(), model)
+    controller = told(controller or Controller(), model.subject)
     began = clock.perf_counter()
     tell = progress or (lambda stage, share: None)
     twin = load_barbell(build(model.subject.twin()), task.barbell_kg)
@@ -132,9 +133,9 @@ def simulate(
     )
 
 
-def told(controller: Controller, model: Model) -> Controller:
+def told(controller: Controller, subject: Subject) -> Controller:
     """The controller with the cue that the subject's supports give, where that is the stronger one."""
-    return replace(controller, cue=max(controller.cue, model.subject.supports.knee_over_second_toe))
+    return replace(controller, cue=max(controller.cue, subject.supports.knee_over_second_toe))
 
 
 def attend(weights: Weights, cue: float) -> Weights:

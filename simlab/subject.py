@@ -234,6 +234,9 @@ def _explain(item: Any, source: str) -> str:
         return f"{source}: unknown key '{key}'; the nearest valid key is '{near[0]}'"
     if item["type"] == "value_error":  # ours, complete
         return f"{source}: {key}: {item['ctx']['error']}"
+    if item["type"] == "model_type":
+        some = next(iter(_fields(item["loc"])))
+        return f"{source}: {key}: expected keys below it, such as {key}.{some}, found {item['input']!r}"
     return f"{source}: {key}: {item['msg'].lower()}{_range(item['loc'])}, found {item['input']!r}"
 
 
@@ -251,5 +254,5 @@ def _range(location: tuple[str | int, ...]) -> str:
     """The allowed range of a dial, for the message about a value outside it."""
     field = _fields(location[:-1]).get(str(location[-1])) if location else None
     limits = {type(m).__name__: m for m in field.metadata} if field else {}
-    low = limits["Ge"].ge if "Ge" in limits else limits["Gt"].gt if "Gt" in limits else None
-    return f" (range {low:g} to {limits['Le'].le:g})" if low is not None and "Le" in limits else ""
+    low = f"{limits['Ge'].ge:g}" if "Ge" in limits else f"above {limits['Gt'].gt:g}" if "Gt" in limits else None
+    return f" (range {low} to {limits['Le'].le:g})" if low is not None and "Le" in limits else ""

@@ -66,12 +66,35 @@ def test_attribute_splits_the_change(simlab) -> None:
     assert shares > 1.0 and shares == pytest.approx(report["change"]) == report["value"] - report["healthy"]
 
 
+def test_the_cue_and_loads_can_be_attributed(simlab) -> None:
+    """The hash of what a worker did is that of what was asked, also where the subject brings the cue."""
+    dials = ("--set", "both.foot_pronation_deg=4", "--set", "supports.knee_over_second_toe=0.5")
+    metric = ("--metric", "right.tibiofemoral_force_peak_bw")
+    code, out, _ = simlab(
+        "attribute", *dials, *metric, "--task", "depth_deg=30", "--workers", "1", "--json", "--no-render"
+    )
+    report = json.loads(out)
+    assert code == 0 and report["unit"] == "body weights" and len(report["shares"]) == 2
+    assert report["task"]["depth_deg"] == 30 and report["assumptions"]["muscle_paths"] == "anatomical"
+
+
+def test_an_attribution_without_numbers_fails_and_says_which_coalition(simlab) -> None:
+    dials = ("--set", "both.foot_pronation_deg=2", "--set", "both.quadriceps_strength=0.1")
+    code, _, err = simlab("attribute", *dials, "--task", "depth_deg=60", "--workers", "1", "--no-render")
+    assert code == 1
+    assert "quadriceps" in err and "could not stand up" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("explain", "--knee-flexion-deg", "170"), ["170"]),
         (("explain", "--knee-flexion-deg", "60", "--hip-flexion-deg", "60"), ["knee", "hip"]),
         (("attribute",), ["at least one cause", "none"]),
+        (
+            ("attribute", "--in", "single_leg_squat", "--metric", "left.fppa_peak_deg", "--set", "mass_kg=70"),
+            ["leg that stands (right)", "left"],
+        ),
         (("attribute", "--metric", "right.fppa", "--set", "right.foot_pronation_deg=3"), ["right.fppa"]),
         (("assess", "--in", "jump"), ["expected one of", "jump"]),
         (("squat", "--set", "both.genu_valgum_deg=25"), ["genu_valgum_deg", "-20 to 20", "25"]),

@@ -32,6 +32,7 @@ from simlab.cli._shared import (
     subject_of,
     task_of,
 )
+from simlab.errors import InputError
 
 
 @app.command()
@@ -111,8 +112,7 @@ def assess(
     export.writable(out)
     with progress() as tell:
         found, failed = origin.origin(person, asked, progress=tell)
-    report = {
-        "subject": person.model_dump(),
+    report = _asked(person, asked) | {
         "examination": dataclasses.asdict(examined),
         "legs": {side: one.as_dict() for side, one in found.items()},
         "failed": failed,
@@ -137,6 +137,8 @@ def assess(
             typer.echo("\n" + " ".join(one.sentences()))
         typer.echo("\n" + "\n".join(f"- {line}" for line in origin.LIMITS))
         print_files(files)
+    for name, message in failed.items():
+        console.print(f"{name}: {message}", highlight=False, markup=False, soft_wrap=True)
     if any(one.verdict == "not known" for one in found.values()):
         raise Failed("; ".join(f"{name}: {message}" for name, message in failed.items()))
 
@@ -145,9 +147,10 @@ def assess(
 def attribute(
     subject: SubjectFile = None,
     set_: Settings = None,
-    metric: Annotated[str, typer.Option("--metric", help="What to split: SIDE.NAME of metrics.json.")] = (
-        "right.fppa_peak_deg"
-    ),
+    metric: Annotated[
+        str | None,
+        typer.Option("--metric", help="What to split: SIDE.NAME of metrics.json; default: FPPA of the first leg."),
+    ] = None,
     task: InTask = "squat",
     setting: TaskSettings = None,
     orders: Annotated[int, typer.Option(min=2, help="Random orders, where there are more than six causes.")] = 32,
@@ -161,13 +164,17 @@ def attribute(
     from simlab import attribution, export
 
     person, asked = subject_of(subject, set_), task_of(task, setting)
+    metric = metric or f"{asked.standing[0]}.fppa_peak_deg"
+    side = metric.partition(".")[0]
+    if side in ("right", "left") and side not in asked.standing:
+        raise InputError(f"--metric {metric}: expected a leg that stands ({', '.join(asked.standing)}), found {side}")
     export.writable(out)
     with counter() as tell:
         try:
             found = attribution.shapley(person, asked, metric, orders=orders, seed=seed, workers=workers, progress=tell)
         except RuntimeError as error:  # no worker can do the job
             raise Failed(str(error)) from None
-    report = found.as_dict()
+    report = found.as_dict() | _asked(person, asked)
     with export.whole(out) as draft:
         (draft / "attribution.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         if not no_render:
@@ -184,6 +191,21 @@ def attribute(
             table.add_row(share.cause, *("-" if value is None else f"{value:+.2f}" for value in values))
         Console().print(table)
         print_files(files)
+    if found.failed:
+        raise Failed("; ".join(f"{coalition}: {why}" for coalition, why in found.failed.items()))
+
+
+def _asked(person: Any, task: Any) -> dict[str, Any]:
+    """What was simulated, for the reader of a file; the name and task alone do not say it."""
+    from simlab import export
+    from simlab.control import Controller
+
+    return {
+        "subject": person.model_dump(),
+        "task": task.model_dump(),
+        "assumptions": export.assumptions(person, Controller(), task.period),
+        "versions": export.versions(),
+    }
 
 
 @app.command()

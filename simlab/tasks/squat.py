@@ -68,7 +68,7 @@ class Squat(Task):
         if alike:
             solved = {name: (name + "_r", name + "_l") for name in legs}
         else:
-            central = (*central, "pelvis_tz", "pelvis_list")
+            central = (*central, "pelvis_tz", "pelvis_list", "lumbar_bending")
             solved = {name + suffix: (name + suffix,) for suffix in ("_r", "_l") for name in legs}
 
         def expand(x: dict[str, float], _: float) -> dict[str, float]:
@@ -108,7 +108,7 @@ class Squat(Task):
             ]
             firm, good = leg(x, sole, depth, "_r", 1.0)
             if not alike:
-                body += [200.0 * com[2], 20.0 * x["pelvis_list"]]
+                body += [200.0 * com[2], 20.0 * x["pelvis_list"], 20.0 * (x["pelvis_list"] + x["lumbar_bending"])]
                 firm, good = (a + b for a, b in zip((firm, good), leg(x, sole, depth, "_l", -1.0), strict=True))
             return firm + body + good
 

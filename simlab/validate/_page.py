@@ -52,8 +52,8 @@ def html(report: Report) -> str:
         f"{len(parts)} single numbers that they are made of. A target passes when all of its numbers do. The "
         "tolerances were written down before the model was run, and no number was fitted to them. But the controller's "
         "weights on one leg were settled with effects in sight, and the PFP-like person was made of more than weakness "
-        "after weakness alone had failed T1 (shown there). Every result assumes muscle_paths = anatomical and control "
-        "strategy = habitual unless a row says otherwise.</p>",
+        "after weakness alone had failed T1 and T2 (shown there, not judged). Every result assumes muscle_paths = "
+        "anatomical and control strategy = habitual unless a row says otherwise.</p>",
         _model_says(report),
         _agreement(report.targets),
         "<h2>Every target</h2>",
