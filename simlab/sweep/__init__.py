@@ -9,6 +9,8 @@ or `_cluster` (dask) runs `_job`, `_store` keeps the journal and writes the tabl
 
 from simlab.sweep._job import Job, Outcome, simulate_one
 from simlab.sweep._points import Simulation, simulation
+from simlab.sweep._pool import processors
+from simlab.sweep._pool import run as work
 from simlab.sweep._run import Progress, Report, outcomes, run
 from simlab.sweep._spec import Spec, load
 
@@ -21,7 +23,9 @@ __all__ = [
     "Spec",
     "load",
     "outcomes",
+    "processors",
     "run",
     "simulate_one",
     "simulation",
+    "work",
 ]

@@ -30,6 +30,11 @@ PAUSE = 0.25
 """How often to look whether to stop [s]."""
 
 
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 class WorkersFail(RuntimeError):
     """No worker gets as far as its first simulation."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import tempfile
 import threading
@@ -145,7 +144,7 @@ def _finish(
         if scheduler is not None:
             answers = _cluster.run(job, items, url=scheduler, stopped=stopped)
         else:
-            number = workers or len(os.sched_getaffinity(0))
+            number = workers or _pool.processors()
             answers = _pool.run(job, items, workers=number, recycle_after=recycle_after, stopped=stopped)
         with closing(answers):
             for hash, went_well, outcome in answers:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,7 +18,7 @@ from simlab.motion import LEG_COORDINATES, Array
 from simlab.muscles import Muscles
 from simlab.simulate import DT, Progress, Result, simulate
 from simlab.subject import Subject
-from simlab.sweep import _pool
+from simlab.sweep import processors, work
 from simlab.tasks import Task
 
 SIDE, LEG = "right", 0
@@ -65,9 +64,9 @@ def outcomes(cases: Mapping[str, Case], progress: Progress, workers: int | None 
     """Run every different case once, in worker processes (by default one a processor)."""
     different = {case.key: case for case in cases.values()}
     found: dict[str, Outcome] = {}
-    number = workers or len(os.sched_getaffinity(0))
+    number = workers or processors()
     progress("simulations", 0.0)
-    for key, done, answer in _pool.run(run, list(different.items()), workers=number, recycle_after=len(different)):
+    for key, done, answer in work(run, list(different.items()), workers=number, recycle_after=len(different)):
         found[key] = answer if done else Outcome(success=False, message=str(answer), values={})
         progress("simulations", len(found) / len(different))
     return {name: found[case.key] for name, case in cases.items()}
