@@ -50,10 +50,10 @@ def html(report: Report) -> str:
         "<h1>What simlab says, and what experiments say</h1>",
         f'<p class="lead"><b>{good} of {len(report.targets)} targets are within tolerance</b>, and {within} of the '
         f"{len(parts)} single numbers that they are made of. A target passes when all of its numbers do. The "
-        "tolerances were written down before the model was run, and no number was fitted to them. But the controller's "
-        "weights on one leg were settled with effects in sight, and the PFP-like person was made of more than weakness "
-        "after weakness alone had failed T1 and T2 (shown there, not judged). Every result assumes muscle_paths = "
-        "anatomical and control strategy = habitual unless a row says otherwise.</p>",
+        "tolerances were written down before the model was run, and no number was fitted to them. But the "
+        "controller's weights on one leg were settled with effects in sight, and the PFP-like person was made of more "
+        "than weakness after weakness alone had failed T1 and T2 (shown there, not judged). Every result assumes "
+        "muscle_paths = anatomical and control strategy = habitual unless a row says otherwise.</p>",
         _model_says(report),
         _agreement(report.targets),
         "<h2>Every target</h2>",
@@ -140,12 +140,9 @@ def _model_says(report: Report) -> str:
     head = [("Person", False), *((label, True) for label in COLUMNS.values()), ("In words", False)]
     return (
         "<h2>What the model says</h2><p>Changes against the same person without deficits, right leg at peak flexion: "
-        "both "
-        "legs changed alike in a squat to 75 deg, and on one leg in a single-leg squat to 50 deg. FPPA is the "
-        "frontal plane "
-        "projection angle; knee abduction is the angle of the joint. They are different things: the joint can read "
-        "more "
-        "abduction because the flexed femur rolled outward, while the knee itself travels out.</p>"
+        "both legs changed alike in a squat to 75 deg, and on one leg in a single-leg squat to 50 deg. FPPA is the "
+        "frontal plane projection angle; knee abduction is the angle of the joint. They are different things: the "
+        "joint can read more abduction because the flexed femur rolled outward, while the knee itself travels out.</p>"
         + _bars(report)
         + _table(head, rows, ' class="wide"')
     )
@@ -236,10 +233,9 @@ def _robustness(report: Report) -> str:
     good = sum(row.step_passed for row in report.robustness), sum(row.period_passed for row in report.robustness)
     return (
         "<h2>Does it depend on the numerics?</h2><p>Every difference against the healthy person again with half the "
-        "physics "
-        "step (1 to 0.5 ms; should move it by less than 0.5 deg or 5 %), and with half the control period too (10 to "
-        "5 ms, on one "
-        "leg 5 to 2.5 ms; less than 1 deg or 10 % of what it was with half the step). The habit is learned anew at "
+        "physics step (1 to 0.5 ms; should move it by less than 0.5 deg or 5 %), and with half the control period too "
+        "(10 to 5 ms, on one leg 5 to 2.5 ms; less than 1 deg or 10 % of what it was with half the step). The habit is "
+        "learned anew at "
         f"the same rates. {good[0]} and {good[1]} of {len(report.robustness)} are within. The last column is the "
         "difference under the other assumption about muscle paths (torque_balanced): a bound of what their uncertainty "
         "can do.</p>" + _table(head, rows)
@@ -250,14 +246,12 @@ def _limits() -> str:
     return "<h2>Limits of the model</h2>" + _list(
         (
             "One generic anatomy (84 muscles, 27 degrees of freedom), scaled to height, mass and sex; muscle paths "
-            "are those "
-            "of a published model, and the balance of internal and external hip rotation is their least certain part.",
+            "are those of a published model, and the balance of internal and external hip rotation is their least "
+            "certain part.",
             "The nervous system is an assumption with a name: it keeps the drive of the healthy twin (habitual). A "
-            "mind that "
-            "knows the deficit would hide most of it.",
+            "mind that knows the deficit would hide most of it.",
             "On two legs hip adduction and rotation are not tracked; on one leg the pelvis and the frontal plane are "
-            "held "
-            "lightly, and effects on one leg depend on how lightly.",
+            "held lightly, and effects on one leg depend on how lightly.",
             "Soles and ground are rigid spheres on a plane; shoes, soft tissue and the skin that carries markers are "
             "not there.",
             "Deficits are of strength, stiffness, shape and support. Pain, fear, fatigue of the brain and learning "

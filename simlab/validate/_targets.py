@@ -253,8 +253,8 @@ def cases() -> dict[str, Case]:
 # --- the targets ------------------------------------------------------------------------------------------------------
 
 RESERVE = (
-    "{%s|abductors_give_nm|.0f} of {%s|abductors_could_give_nm|.0f} Nm"
-    " (gluteus medius activation {%s|gluteus_medius_activation|.2f})"
+    "{%s|abductors_give_nm|.0f} of {%s|abductors_could_give_nm|.0f} Nm (gluteus medius activation "
+    "{%s|gluteus_medius_activation|.2f})"
 )
 
 
@@ -317,8 +317,7 @@ def t1(found: Found) -> Target:
             + "."
             + trade(found, "PFP-like")
             + " Against the healthy squat: hip adduction {PFP-like~woman|hip_adduction_at_peak_flexion_deg|.1f}, "
-            "hip rotation "
-            "{PFP-like~woman|hip_internal_rotation_at_peak_flexion_deg|.1f}, pelvic drop "
+            "hip rotation {PFP-like~woman|hip_internal_rotation_at_peak_flexion_deg|.1f}, pelvic drop "
             "{PFP-like~woman|pelvic_drop_deg|.1f} deg. The external rotators give "
             "{PFP-like|external_rotators_give_nm|.0f} of {PFP-like|external_rotators_could_give_nm|.0f} Nm. At "
             "{woman|hip_flexion_deg|.0f} deg of hip flexion the gluteus medius has an abduction arm of "
@@ -379,12 +378,10 @@ def t2(found: Found) -> Target:
             + reserve("woman")
             + ". The pelvis drops by "
             "{abductors 0.82~woman|pelvic_drop_deg|.2f} and the trunk leans by "
-            "{abductors 0.82~woman|trunk_lean_deg|.2f} "
-            "deg. The muscles across the knee exert an abduction moment of "
-            "{abductors 0.82|knee_muscles_abduct_nm|.1f} Nm instead of "
-            "{woman|knee_muscles_abduct_nm|.1f}; knee abduction there is "
-            "{woman|knee_abduction_at_peak_flexion_deg|.1f} deg and "
-            "changes by {abductors 0.82~woman|knee_abduction_at_peak_flexion_deg|.2f}, hip rotation by "
+            "{abductors 0.82~woman|trunk_lean_deg|.2f} deg. The muscles across the knee exert an abduction moment of "
+            "{abductors 0.82|knee_muscles_abduct_nm|.1f} Nm instead of {woman|knee_muscles_abduct_nm|.1f}; knee "
+            "abduction there is {woman|knee_abduction_at_peak_flexion_deg|.1f} deg and changes by "
+            "{abductors 0.82~woman|knee_abduction_at_peak_flexion_deg|.2f}, hip rotation by "
             "{abductors 0.82~woman|hip_internal_rotation_at_peak_flexion_deg|.2f} deg. Its largest value, "
             "{woman|knee_abduction_peak_deg|.1f} deg, changes by {abductors 0.82~woman|knee_abduction_peak_deg|.2f}."
         ),
@@ -424,9 +421,8 @@ def t3(found: Found) -> Target:
         tolerance="within 0.5 SD of the mean",
         definition=(
             "Largest hip adduction and internal rotation during a single-leg squat to 60 deg; displacement: range of "
-            "the knee centre along the medio-lateral axis of the laboratory (the table does not define it). The "
-            "people of the study went as deep as "
-            "they could."
+            "the knee centre along the medio-lateral axis of the laboratory (the table does not define it). The people "
+            "of the study went as deep as they could."
         ),
         measured=parts,
         explanation=found.words(
@@ -490,14 +486,11 @@ def _tired(found: Found, task: str) -> str:
     return (
         f"{task.replace('_', ' ').capitalize()}: at the deepest point the rested abductors give {reserve(rested)}, the "
         f"fatigued ones {reserve(weak)}.{trade(found, weak)} The pelvis drops by {{{both}|pelvic_drop_deg|.1f}} deg, "
-        f"the "
-        f"hip rotates by {{{both}|hip_internal_rotation_at_peak_flexion_deg|.1f}} deg and the trunk leans by "
+        f"the hip rotates by {{{both}|hip_internal_rotation_at_peak_flexion_deg|.1f}} deg and the trunk leans by "
         f"{{{both}|trunk_lean_deg|.1f}} deg. Knee abduction changes by {{{both}|knee_abduction_start_deg|.1f}} deg "
-        f"where "
-        f"the movement starts, by {{{both}|knee_abduction_peak_deg|.1f}} deg at its largest and by "
+        f"where the movement starts, by {{{both}|knee_abduction_peak_deg|.1f}} deg at its largest and by "
         f"{{{both}|knee_abduction_at_peak_flexion_deg|.1f}} deg at the deepest point, where the muscles across the "
-        f"knee "
-        f"exert an abduction moment of {{{weak}|knee_muscles_abduct_nm|.1f}} Nm instead of "
+        f"knee exert an abduction moment of {{{weak}|knee_muscles_abduct_nm|.1f}} Nm instead of "
         f"{{{rested}|knee_muscles_abduct_nm|.1f}}; FPPA changes by {{{both}|fppa_peak_deg|.1f}} deg."
     )
 
@@ -560,8 +553,8 @@ def t6(association: Association, weaker: Mapping[str, float | None]) -> Target:
         tolerance="r from \u22120.55 to \u22120.2",
         definition=(
             f"Pearson correlation over the {association.succeeded} of {association.people} people of a virtual "
-            f"population "
-            f"(seed {association.seed}) who can do the single-leg squat. The first pair is the one that was measured."
+            f"population (seed {association.seed}) who can do the single-leg squat. The first pair is the one that was "
+            f"measured."
         ),
         measured=(judged, *(Part(quantity=_pair(one), unit="", value=one.r) for one in others if one)),
         explanation="With nothing else changed, on one leg knee abduction at peak flexion changes by "
@@ -629,20 +622,16 @@ def t7(found: Found) -> Target:
         measured=tuple(parts),
         explanation=found.words(
             "On one leg the PFP-like woman has an FPPA of {PFP-like|fppa_peak_deg|.1f} deg against "
-            "{woman|fppa_peak_deg|.1f} "
-            "deg healthy and its pelvis drops by {PFP-like|pelvic_drop_deg|.1f} deg"
+            "{woman|fppa_peak_deg|.1f} deg healthy and its pelvis drops by {PFP-like|pelvic_drop_deg|.1f} deg"
             + (", so there is no valgus that a cue could take away" if no_valgus else "")
             + ". With the cue the drop is {PFP-like, cued|pelvic_drop_deg|.1f} deg, hip rotation changes by "
             "{PFP-like, cued~PFP-like|hip_internal_rotation_at_peak_flexion_deg|.1f} and FPPA by "
-            "{PFP-like, cued~PFP-like|fppa_peak_deg|.1f} deg. The cue holds hip adduction and "
-            "rotation to the "
-            "healthy plan ({woman|planned_hip_adduction_deg|.1f} and {woman|planned_hip_internal_rotation_deg|.1f} "
-            "deg) and "
+            "{PFP-like, cued~PFP-like|fppa_peak_deg|.1f} deg. The cue holds hip adduction and rotation to the healthy "
+            "plan ({woman|planned_hip_adduction_deg|.1f} and {woman|planned_hip_internal_rotation_deg|.1f} deg) and "
             "never beyond it, where the women of the study ended in varus (\u22128.9 deg). On two legs, where the "
-            "mixture is "
-            "{mixture~squat|fppa_peak_deg|.1f} deg from healthy, the cue changes "
-            "{mixture, cued~mixture|fppa_peak_deg|.1f} "
-            "and strengthening {mixture, stronger~mixture|fppa_peak_deg|.1f} deg."
+            "mixture is {mixture~squat|fppa_peak_deg|.1f} deg from healthy, the cue changes "
+            "{mixture, cued~mixture|fppa_peak_deg|.1f} and strengthening {mixture, stronger~mixture|fppa_peak_deg|.1f} "
+            "deg."
         ),
     )
 
@@ -691,8 +680,7 @@ def t8(found: Found) -> Target:
         ),
         definition=(
             f"Squat to {depth} deg, the deepest of {', '.join(map(str, WEDGE_DEPTHS_DEG))} from which the person on "
-            f"the "
-            f"wedge comes up again; a block of {wedge_mm(person('female')):.1f} mm under the forefoot is 12 deg of "
+            f"the wedge comes up again; a block of {wedge_mm(person('female')):.1f} mm under the forefoot is 12 deg of "
             f"this "
             "foot. Values at peak flexion."
         ),
@@ -702,9 +690,8 @@ def t8(found: Found) -> Target:
             + f"The ankle is at {{{flat}|ankle_dorsiflexion_deg|.1f}} deg of dorsiflexion at the bottom without and at "
             f"{{{wedge}|ankle_dorsiflexion_deg|.1f}} deg with the wedge; the passive calf plantarflexes with "
             f"{{{flat}|calf_passive_plantarflexion_nm|.1f}} and {{{wedge}|calf_passive_plantarflexion_nm|.1f}} Nm. "
-            f"Knee "
-            f"flexion and the height of the body are tracked (knee flexion {{{both}|knee_flexion_peak_deg|.1f}} deg); "
-            f"what is not tracked yields: hip rotation {{{both}|hip_internal_rotation_at_peak_flexion_deg|.1f}}, "
+            f"Knee flexion and the height of the body are tracked (knee flexion {{{both}|knee_flexion_peak_deg|.1f}} "
+            f"deg); what is not tracked yields: hip rotation {{{both}|hip_internal_rotation_at_peak_flexion_deg|.1f}}, "
             f"rearfoot eversion {{{both}|rearfoot_eversion_at_peak_flexion_deg|.1f}} deg."
             + (
                 " With the femur rolled outward, part of the knee's flexion is read as abduction: "
@@ -776,13 +763,11 @@ def t9(found: Found) -> Target:
         measured=parts,
         explanation=found.words(
             "Over the squat the calcaneus everts by {squat|eversion_range_tibia_deg|.1f} deg and the tibia rotates by "
-            "{squat|rotation_range_tibia_deg|.1f} deg, so the slope rests on a small range; in the pronated squat "
-            "the same line has a slope of {pronated|coupling_tibia|.2f} over "
-            "{pronated|eversion_range_tibia_deg|.1f} deg. The subtalar hinge alone gives {squat|coupling_talus|.2f}. "
-            "Under "
-            "pronated feet the arch support changes eversion by "
-            "{pronated, arch support~pronated|rearfoot_eversion_at_peak_flexion_deg|.1f} deg, hip rotation by "
-            "{pronated, arch support~pronated|hip_internal_rotation_at_peak_flexion_deg|.1f} deg and the knee by "
+            "{squat|rotation_range_tibia_deg|.1f} deg, so the slope rests on a small range; in the pronated squat the "
+            "same line has a slope of {pronated|coupling_tibia|.2f} over {pronated|eversion_range_tibia_deg|.1f} deg. "
+            "The subtalar hinge alone gives {squat|coupling_talus|.2f}. Under pronated feet the arch support changes "
+            "eversion by {pronated, arch support~pronated|rearfoot_eversion_at_peak_flexion_deg|.1f} deg, hip rotation "
+            "by {pronated, arch support~pronated|hip_internal_rotation_at_peak_flexion_deg|.1f} deg and the knee by "
             "{pronated, arch support~pronated|medial_knee_displacement_mm|.0f} mm; the pronation itself moves it by "
             "{pronated~squat|medial_knee_displacement_mm|.0f} mm. Of the 5 deg of the post the rearfoot follows "
             "{medial post~squat|rearfoot_eversion_peak_deg|.1f} deg at its largest eversion and "
@@ -819,8 +804,7 @@ def t10(found: Found) -> Target:
         measured=parts,
         explanation=found.words(
             "At the deepest point the quadriceps pull with {squat|quadriceps_force_bw|.2f} body weights in the leg, "
-            "and "
-            "the patellofemoral force peaks at {squat|patellofemoral_peak_percent_bw|.0f} % of body weight."
+            "and the patellofemoral force peaks at {squat|patellofemoral_peak_percent_bw|.0f} % of body weight."
         ),
     )
 
@@ -840,8 +824,8 @@ def unvalidated(quick: bool) -> list[str]:
 
 ALWAYS = (
     (
-        "T11, order of gluteus medius activity over exercises (Distefano 2009): of these only the single-leg squat "
-        "is simulated."
+        "T11, order of gluteus medius activity over exercises (Distefano 2009): of these only the single-leg squat is "
+        "simulated."
     ),
     "T12, error of inertial sensors (Sagasser 2024): no sensors are simulated.",
     "Any one person: the body is generic, scaled to height and mass; nothing here was fitted to a patient.",
