@@ -245,7 +245,7 @@ def loop(
     columns = log.columns()
     message = message or _rose(model, columns["q"], plan)
     if message:
-        message += _saturated(model, plan, columns["activation"])
+        message += _saturated(model, plan, columns["q"], columns["activation"])
     return Run(**columns, failures=brain.failures + body.failures, message=message)
 
 
@@ -348,11 +348,16 @@ SATURATED = 0.95
 """An activation from here on has nothing left to give."""
 
 
-def _saturated(model: Model, plan: Plan, activation: Array) -> str:
-    """Which muscles of the standing legs came to give all they had, the first one first."""
-    spent = activation >= SATURATED
+SUNK = 0.05
+"""A pelvis that is this far from its planned height [m] is lost: what muscles do after that explains nothing."""
+
+
+def _saturated(model: Model, plan: Plan, q: Array, activation: Array) -> str:
+    """Which muscles of the standing legs gave all they had before the body was lost, the longest first."""
+    off = np.abs((q[:, 1] - q[0, 1]) - (plan.values[: len(q), 4] - plan.values[0, 4])) > SUNK
+    spent = activation[: int(off.argmax()) if off.any() else None] >= SATURATED
     found = [
-        (int(spent[:, leg, k].argmax()), leg, f"{SIDES[leg]} {name}")
+        (-int(spent[:, leg, k].sum()), leg, f"{SIDES[leg]} {name}")
         for leg in plan.feet
         for k, name in enumerate(model.muscles.names)
         if spent[:, leg, k].any()
