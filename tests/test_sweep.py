@@ -314,7 +314,7 @@ def test_killed_workers_lose_nothing_and_nothing_is_done_twice(tmp_path: Path) -
     assert table(out)["dial.mass_kg"].to_list() == list(range(50, 62))
     assert set(Counter(line["hash"] for line in lines(out)).values()) == {1}
     begun = [mass for mass, _ in sweep_jobs.begun()]
-    assert 12 < len(begun) <= 12 + len(killed)  # only what a killed one was at
+    assert 12 <= len(begun) <= 12 + len(killed)  # again only what a killed one was at, if it was at anything
     assert not multiprocessing.active_children()
 
 
