@@ -198,8 +198,8 @@ def tightness(table: anatomy.Muscles, leg: Leg) -> Array:
 
 def _named(subject: Subject, quality: str) -> Array:
     """A factor of muscles addressed by name, shape (2, m)."""
-    names = anatomy.muscles().names
-    return np.array([[getattr(leg.muscles.get(n, Muscle()), quality) for n in names] for leg in subject.legs()])
+    names, neutral = anatomy.muscles().names, Muscle()
+    return np.array([[getattr(leg.muscles.get(n, neutral), quality) for n in names] for leg in subject.legs()])
 
 
 def _muscles(subject: Subject) -> MuscleSet:
