@@ -60,10 +60,10 @@ cdef struct Wanted:
 cdef class Programme:
     """The programme of one simulation.
 
-    skeleton, spheres, paths, muscles, tissue, band: as `simlab.kernels.stepper` takes them; stands (k,): whether a sphere's
-    foot does; tracking (27,) and effort (2 m,): weights of tracked accelerations and of activations; settings: numbers
-    by name, see `simlab.control.settings`. `excite` writes the muscles' active and passive force [N] (2 m,) and the rest
-    of the answer: acceleration (27,), lumbar [Nm] (3,), contact [N] (k, 3).
+    skeleton, spheres, paths, muscles, tissue, band: as `simlab.kernels.stepper` takes them; stands (k,): whether a
+    sphere's foot does; tracking (27,) and effort (2 m,): weights of tracked accelerations and of activations; settings:
+    numbers by name, see `simlab.control.settings`. `excite` writes the muscles' active and passive force [N] (2 m,) and
+    the rest of the answer: acceleration (27,), lumbar [Nm] (3,), contact [N] (k, 3).
     """
 
     cdef Tree tree
@@ -95,8 +95,8 @@ cdef class Programme:
         free(self.tick)
 
     def __init__(
-        self, skeleton, spheres, stands, paths, muscles, tissue, band, tracking, effort, active, passive, acceleration, lumbar,
-        contact, settings,
+        self, skeleton, spheres, stands, paths, muscles, tissue, band, tracking, effort, active, passive, acceleration,
+        lumbar, contact, settings,
     ):
         self.kept = skeleton, paths, muscles, tissue
         self.tree = tree(skeleton)

@@ -23,7 +23,7 @@ from simlab.control import Controller
 from simlab.errors import InputError
 from simlab.model import build, landmarks, load_barbell, motion
 from simlab.motion import SIDES, GroundReaction, readonly
-from simlab.simulate import DT, Result, Run, told
+from simlab.simulate import DT, Result, Run, cued
 from simlab.subject import Subject
 
 UNITS = {
@@ -180,7 +180,7 @@ def determined(
     subject: Subject, task: tasks.Task, controller: Controller, seed: int = 0, dt: float = DT
 ) -> dict[str, Any]:
     """Everything that will determine the result of a simulation, before it has run; dt: physics step [s]."""
-    controller = told(controller, subject)
+    controller = cued(controller, subject)
     return {
         "task": task.model_dump(),
         "subject": subject.model_dump(),

@@ -95,7 +95,7 @@ def simulate(
     The habitual strategy first lets the healthy twin learn the task; the twin's drive is kept for the next simulation
     of the same body and task in this process.
     """
-    controller = told(controller or Controller(), model.subject)
+    controller = cued(controller or Controller(), model.subject)
     began = clock.perf_counter()
     tell = progress or (lambda stage, share: None)
     twin = load_barbell(build(model.subject.twin()), task.barbell_kg)
@@ -133,7 +133,7 @@ def simulate(
     )
 
 
-def told(controller: Controller, subject: Subject) -> Controller:
+def cued(controller: Controller, subject: Subject) -> Controller:
     """The controller with the cue that the subject's supports give, where that is the stronger one."""
     return replace(controller, cue=max(controller.cue, subject.supports.knee_over_second_toe))
 
@@ -346,8 +346,8 @@ def _rose(model: Model, q: Array, plan: Plan) -> str:
 
 SATURATED = 0.95
 """An activation from here on has nothing left to give."""
-
-
+MOST_NAMED = 8
+"""Saturated muscles that a message names."""
 SUNK = 0.05
 """A pelvis that is this far from its planned height [m] is lost: what muscles do after that explains nothing."""
 
@@ -365,6 +365,3 @@ def _saturated(model: Model, plan: Plan, q: Array, activation: Array) -> str:
     names = [name for _, _, name in sorted(found)]
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return "; saturated: " + (", ".join(names[:MOST_NAMED]) + more if names else "no muscle")
-
-
-MOST_NAMED = 8

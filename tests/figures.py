@@ -1,4 +1,4 @@
-"""Stick figures with known angles, and where the recordings are: shared by the tests of captured motion."""
+"""Stick figures with known angles, and where what others measured is."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ import pytest
 
 from simlab.motion import Array, Landmarks
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "recordings"
-needs_recordings = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=f"no recordings at {RECORDINGS}")
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+"""Recordings, models and figures of others: beside the checkout where there are any, never in it."""
+RECORDINGS = SHARED / "recordings"
+
+
+def needs(path: Path) -> pytest.MarkDecorator:
+    """Skips a test where what others measured is not at hand."""
+    return pytest.mark.skipif(not path.exists(), reason=f"{path}: not ours to ship, and not here")
+
+
+needs_recordings = needs(RECORDINGS)
 OPENCAP = RECORDINGS / "opencap_subject4"
 SQUAT2 = RECORDINGS / "squat2"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from figures import SHARED, needs
 
 from simlab import anatomy
 from simlab.errors import InputError
@@ -14,7 +15,7 @@ from simlab.motion import LEG_COORDINATES
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "models"
-OSIM = ROOT.parent / "shared" / "models" / "LaiUhlrich2022.osim"
+OSIM = SHARED / "models" / "LaiUhlrich2022.osim"
 SOURCED = ["anthropometry", "bodies", "cadaver_arms", "contact", "foot", "joints", "landmarks"]
 SOURCED += ["muscles", "passive", "patella", "paths", "sexes", "wraps"]
 MUSCLES = anatomy.muscles()
@@ -213,13 +214,12 @@ def test_muscles_cross_only_their_joints() -> None:
 def opensim_model() -> tuple:
     import opensim
 
-    if not OSIM.exists():
-        pytest.skip(f"{OSIM} is not there")
     opensim.Logger.setLevelString("Error")
     model = opensim.Model(str(OSIM))
     return model, model.initSystem()
 
 
+@needs(OSIM)
 def test_lengths_against_opensim() -> None:
     """The published model itself, at poses that no fit has seen.
 
@@ -257,6 +257,7 @@ def test_lengths_against_opensim() -> None:
             assert beyond.max() < 1.5e-3, name
 
 
+@needs(OSIM)
 @pytest.mark.parametrize("muscle", ["glmed1", "glmax2", "addmagIsch", "soleus"])
 def test_moment_arms_against_opensim(muscle: str) -> None:
     """Arms of the one-joint muscles within 3 mm of OpenSim's own, from its length by differences."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from figures import SHARED, needs
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
@@ -22,7 +23,7 @@ from simlab.muscles import LEG, Muscles
 from simlab.simulate import simulate
 from simlab.subject import Subject, change
 
-CADAVERS = Path(__file__).resolve().parents[2] / "shared" / "literature" / "delp1999_hip_rotation_arms.csv"
+CADAVERS = SHARED / "literature" / "delp1999_hip_rotation_arms.csv"
 MODEL = build(Subject())
 FLEXIONS = (30.0, 75.0, 105.0)
 
@@ -297,7 +298,7 @@ def test_whole_glutei_rotate_as_in_cadavers() -> None:
         assert np.sqrt(np.mean((ours - theirs) ** 2)) < within
 
 
-@pytest.mark.skipif(not CADAVERS.exists(), reason=f"{CADAVERS} is not there")
+@needs(CADAVERS)
 def test_the_table_of_cadavers_is_the_digitisation() -> None:
     with CADAVERS.open(encoding="utf-8") as file:
         points = sorted(csv.DictReader(file), key=lambda row: (row["compartment"], row["specimen"]))

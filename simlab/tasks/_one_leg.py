@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from simlab.model import Model
 from simlab.motion import LEG_COORDINATES, SUFFIX, Array
-from simlab.tasks._plan import Plan, Sole, Weights, plan, postures
+from simlab.tasks._plan import Plan, Sole, Weights, cycles, plan, postures
+from simlab.tasks._task import Task
 
 Side = Literal["right", "left"]
 
@@ -37,6 +39,39 @@ DRIVE = 300.0
 # mass +1.1 / +0.9 / +2.2 and +0.8 / +0.4 / +2.3. Trunk and subtalar joint: within 0.3. Without EXERTION nobody leans,
 # and at 0.4 the body falls. So the sign of drop and lean is certain, their size is not, and whether the hip adducts
 # depends on how far the lean takes back what the drop adds.
+
+
+class OneLeg(Task):
+    """Settings of any task on one leg."""
+
+    period: ClassVar[float] = PERIOD
+
+    side: Side = "right"
+    """The side that stands."""
+    toe_out_deg: float = Field(default=5.0, ge=-10.0, le=30.0)
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        return (self.side,)
+
+
+class UpAndDown(OneLeg):
+    """Settings of a task on one leg whose knee bends and straightens again. Times in seconds."""
+
+    depth_deg: float = Field(default=50.0, ge=20.0, le=70.0)
+    """Peak knee flexion of the standing leg."""
+    descent_s: float = Field(default=1.0, ge=0.6, le=5.0)
+    ascent_s: float = Field(default=1.0, ge=0.6, le=5.0)
+    repetitions: int = Field(default=1, ge=1, le=20)
+    stand_before_s: float = Field(default=0.6, ge=0.3, le=10.0)
+    stand_after_s: float = Field(default=0.4, ge=0.2, le=10.0)
+
+    def course(self, period: float | None) -> tuple[Array, Array, Array]:
+        """Depths to find postures at [rad] (9,); time [s] and depth [rad] at the control ticks (n,)."""
+        depths = np.radians(np.linspace(STANDING_DEG, self.depth_deg, 9))
+        seconds = self.stand_before_s, self.descent_s, self.ascent_s, self.stand_after_s
+        time, depth = cycles((depths[0], depths[-1]), seconds, self.repetitions, period or self.period)
+        return depths, time, depth
 
 
 def one_leg(

@@ -3,35 +3,24 @@ negative control: a nerve block changes nothing here (Kendall 2013, Pohl 2015)."
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 from pydantic import Field
 
 from simlab.model import Model
-from simlab.tasks._one_leg import PERIOD, STANDING_DEG, Side, one_leg
+from simlab.tasks._one_leg import STANDING_DEG, OneLeg, one_leg
 from simlab.tasks._plan import Plan, profile
-from simlab.tasks._task import Task
 from simlab.tasks.single_leg_squat import behind
 
 
-class SingleLegStance(Task):
+class SingleLegStance(OneLeg):
     """Settings of single-leg stance. Times in seconds."""
 
-    period: ClassVar[float] = PERIOD
-
     name: str = "single_leg_stance"
-    side: Side = "right"
     knee_deg: float = Field(default=15.0, ge=9.0, le=40.0)
     """Knee flexion that is held."""
     shift_s: float = Field(default=0.8, ge=0.4, le=5.0)
     """Time from the first posture to the one that is held."""
     hold_s: float = Field(default=4.0, ge=1.0, le=30.0)
-    toe_out_deg: float = Field(default=5.0, ge=-10.0, le=30.0)
-
-    @property
-    def standing(self) -> tuple[str, ...]:
-        return (self.side,)
 
     def plan(self, model: Model, period: float | None = None) -> Plan:
         """The reference of the subject's healthy twin."""

@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 from pydantic import Field
 
 from simlab.errors import InputError
 from simlab.model import Model, state
-from simlab.tasks._one_leg import PERIOD, STANDING_DEG, Side, one_leg
-from simlab.tasks._plan import Plan, Sole, cycles
-from simlab.tasks._task import Task
+from simlab.tasks._one_leg import UpAndDown, one_leg
+from simlab.tasks._plan import Plan, Sole
 
 
-class StepDown(Task):
-    """Settings of a step-down. Times in seconds, lengths in metres. Heights are counted from the top of the step."""
-
-    period: ClassVar[float] = PERIOD
+class StepDown(UpAndDown):
+    """Settings of a step-down. Lengths in metres, heights counted from the top of the step."""
 
     name: str = "step_down"
-    side: Side = "right"
-    """The side that stands."""
     depth_deg: float = Field(default=60.0, ge=20.0, le=70.0)
-    """Peak knee flexion of the standing leg."""
     step_m: float = Field(default=0.2, ge=0.05, le=0.4)
     """Height of the step; the other foot must not reach the floor."""
     descent_s: float = Field(default=1.2, ge=0.6, le=5.0)
     ascent_s: float = Field(default=1.2, ge=0.6, le=5.0)
-    repetitions: int = Field(default=1, ge=1, le=20)
-    toe_out_deg: float = Field(default=5.0, ge=-10.0, le=30.0)
-    stand_before_s: float = Field(default=0.6, ge=0.3, le=10.0)
-    stand_after_s: float = Field(default=0.4, ge=0.2, le=10.0)
-
-    @property
-    def standing(self) -> tuple[str, ...]:
-        return (self.side,)
 
     def plan(self, model: Model, period: float | None = None) -> Plan:
         """The reference of the subject's healthy twin. Errors: InputError if the foot would reach the floor."""
-        depths = np.radians(np.linspace(STANDING_DEG, self.depth_deg, 9))
-        time, depth = cycles(
-            (depths[0], depths[-1]),
-            (self.stand_before_s, self.descent_s, self.ascent_s, self.stand_after_s),
-            self.repetitions,
-            period or self.period,
-        )
+        depths, time, depth = self.course(period)
         plan = one_leg(model, self.side, depths, time, depth, self.toe_out_deg, reaching, edge=True)
         lowest = Sole(model, state(model, plan.values[int(np.argmax(depth))])).points.values()
         reach = -min(point[1] for point in lowest)
