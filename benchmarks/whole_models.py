@@ -32,7 +32,6 @@ Excitation = Callable[[float], Array]
 REPEATS = 15
 MIXTURE = (
     "both.gluteus_medius_strength=0.6",
-    "both.gluteus_maximus_strength=0.6",
     "both.external_rotator_strength=0.6",
     "both.adductor_tightness=0.4",
     "both.foot_pronation_deg=4",

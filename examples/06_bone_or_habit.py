@@ -11,7 +11,6 @@ PEOPLE = {
     "bent bones": ["both.genu_valgum_deg=4"],
     "weak rotators, tight adductors, pronated feet": [
         "both.external_rotator_strength=0.6",
-        "both.gluteus_maximus_strength=0.6",
         "both.adductor_tightness=0.4",
         "both.foot_pronation_deg=4",
     ],

@@ -143,7 +143,7 @@ cdef class Programme:
             self._track(&q[0], &v[0], &wanted)
             self._balance(&v[0], &wanted)
             if self.stance >= 0:
-                self._sway(&v[0], &drive[0, 0])
+                self._sway(&q[0], &v[0], &drive[0, 0])
             self._stand(&v[0])
             found = self._reduce()
             self._reach(&activation[0, 0], &drive[0, 0], hurried)
@@ -218,7 +218,7 @@ cdef class Programme:
                 for j in range(i + 1):
                     t.H[ROW * i + j] += weighted * J[NV * k + j]
 
-    cdef void _sway(self, const double* v, const double* drive) noexcept nogil:
+    cdef void _sway(self, const double* q, const double* v, const double* drive) noexcept nogil:
         # On one leg: the trunk upright in the frontal plane, and a price on what the abductors of the hip must hold.
         #
         # The price is the effort that they make beyond the habitual drive, their mean by moment; what it is put on is
@@ -232,6 +232,11 @@ cdef class Programme:
         cdef double above[3]            # from the hip to the centre of mass of all but the standing leg, times its mass
         cdef double up[3]               # of the trunk
         cdef double x[3]
+        cdef double resting[NV]
+        cdef double isometric[2 * MUSCLES]
+        cdef double passive[2 * MUSCLES]
+        cdef double arms[2 * MUSCLES * CROSSED]
+        cdef double still[HINGES]
         cdef double lateral, size, desired, drift, torque, capacity = 0.0, excess, total = 0.0, weight
         cdef int hip = 4 + LEG * self.stance, m = self.effort.shape[0] // 2, i, j, k
         # lean, towards the pelvis's horizontal right, as metrics.trunk_lean has it
@@ -267,9 +272,13 @@ cdef class Programme:
             for k in range(3):
                 above[k] -= tree.mass[i] * (t.at.p[3 * i + k] + x[k] - t.at.p[3 * hip + k])
         cross(t.at.z + 3 * (hip + 1), self.gravity, axis)
-        excess = dot(axis, above) + t.still[hip]
+        # at rest: a price on how fast muscles shorten would push the body the way it already moves
+        memset(resting, 0, sizeof(resting))
+        leg_forces(&self.legs, q, resting, isometric, passive, arms)
+        leg_torque(&self.legs, q, resting, passive, arms, still)
+        excess = dot(axis, above) + still[hip]
         for i in range(m * self.stance, m * (self.stance + 1)):
-            torque = t.dL[CROSSED * i + 1] * self.active[i]
+            torque = arms[CROSSED * i + 1] * isometric[i]
             excess -= torque * drive[i]
             if torque > 0.0:
                 capacity += torque

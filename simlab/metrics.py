@@ -28,6 +28,7 @@ LEG = (
     "fppa_peak_deg",
     "knee_abduction_peak_deg",
     "knee_abduction_at_peak_flexion_deg",
+    "knee_abduction_change_deg",
     "hip_adduction_at_peak_flexion_deg",
     "hip_internal_rotation_at_peak_flexion_deg",
     "medial_knee_displacement_mm",
@@ -231,6 +232,9 @@ def measure(
         values = at_peak | {
             "knee_flexion_peak_deg": math.degrees(flexion[peak, leg]),
             "medial_knee_travel_mm": float(displacement[peak, leg] - displacement[inside[0], leg]),
+            "knee_abduction_change_deg": None
+            if abduction is None
+            else _finite(abduction[peak, leg] - abduction[inside[0], leg]),
             "knee_abduction_peak_deg": None if abduction is None else _finite(abduction[inside, leg].max()),
             "grf_peak_bw": None if forces is None else float(forces[:, leg].max()),
         }

@@ -164,7 +164,6 @@ def strength(table: anatomy.Muscles, leg: Leg) -> Array:
         "gluteus_medius": leg.gluteus_medius_strength,
         "gluteus_minimus": minimus,
         "gluteus_maximus": leg.gluteus_maximus_strength,
-        "external_rotators": leg.external_rotator_strength,
         "quadriceps": leg.quadriceps_strength,
     }
     parts = {
@@ -182,12 +181,16 @@ def strength(table: anatomy.Muscles, leg: Leg) -> Array:
             out[k] = part
         if ABDUCTORS.intersection(member):
             out[k] *= leg.hip_abductor_strength
+        if ROTATORS.intersection(member):
+            out[k] *= leg.external_rotator_strength
         if name in leg.muscles:
             out[k] *= leg.muscles[name].strength
     return out
 
 
 ABDUCTORS = frozenset(("gluteus_medius", "gluteus_minimus", "tensor_fasciae_latae"))
+ROTATORS = frozenset(("gluteus_maximus", "external_rotators"))
+"""The primary external rotators (Neumann 2010, doi 10.2519/jospt.2010.3025): what a clinical test loads."""
 
 
 def tightness(table: anatomy.Muscles, leg: Leg) -> Array:

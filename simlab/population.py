@@ -171,10 +171,13 @@ def _table(out: io.StringIO, data: dict[str, Any], path: tuple[str, ...]) -> Non
 
 # --- strength against valgus ------------------------------------------------------------------------------------------
 
-VALGUS = ("knee_abduction_peak_deg", "fppa_peak_deg", "medial_knee_travel_mm")
-"""Frontal-plane motion of the knee: the joint angle, which Claiborne et al. 2006 measured, then the others."""
-STRENGTH = ("torque_nm_per_kg", "torque_nm")
-"""Hip abduction strength of the standing leg: normalised to body mass, and as it is."""
+VALGUS = ("knee_abduction_change_deg", "knee_abduction_peak_deg", "fppa_peak_deg", "medial_knee_travel_mm")
+"""Frontal-plane motion of the knee: how far it abducts from standing to the bottom, for the motion towards valgus of
+Claiborne et al. 2006; then measures that the bones of a person are in."""
+STRENGTH = ("torque_nm", "torque_nm_per_kg")
+"""Hip abduction strength of the standing leg: as it is, as they had it, and normalised to body mass."""
+DEPTH_DEG = 60.0
+"""As deep as they went."""
 NORMAL_95 = 1.959964
 
 
@@ -221,7 +224,7 @@ def strength_against_valgus(
     The first correlation is the one that Claiborne et al. 2006 (doi 10.1123/jab.22.1.41) found to be -0.37. folder:
     where simulations are kept and found again. Errors: InputError; those of `sweep.outcomes`.
     """
-    asked = task or tasks.load("single_leg_squat", side=side)
+    asked = task or tasks.load("single_leg_squat", side=side, depth_deg=DEPTH_DEG)
     people = sample(n, seed)
     wanted = [sweep.simulation(person, asked, Controller()) for person in people]
     found = sweep.outcomes(wanted, folder, workers=workers, progress=progress, job=job)

@@ -229,23 +229,30 @@ def loop(
         body = plant(world, path)
         activation = drive[0].copy()
         message = ""
-        for tick in range(len(plan.time)):
-            now = body.state()
-            message = _trouble(now.q, lowest, plan.time[tick])
+        quiet = round(plan.quiet / plan.period)
+        for tick in range(-quiet, len(plan.time)):
+            now, row = body.state(), max(tick, 0)
+            message = _trouble(now.q, lowest, plan.time[row])
             if message:
                 break
-            excitation = brain.excite(tick, now, activation, hurried=tick == 0)
+            excitation = brain.excite(row, now, activation, hurried=tick == -quiet)
             felt = activation.copy()
             force = brain.active * felt + brain.passive
             ground = body.advance(steps, activation, excitation, brain.lumbar)
-            log.add(plan.time[tick], now.q, now.v, felt, force, brain.command, brain.lumbar, ground)
+            log.add(tick * plan.period, now.q, now.v, felt, force, brain.command, brain.lumbar, ground)
             if tick % 10 == 0:
-                tell((tick + 1) / len(plan.time))
+                tell((tick + quiet + 1) / (quiet + len(plan.time)))
     tell(1.0)
     columns = log.columns()
-    message = message or _rose(model, columns["q"], plan)
+    heights = np.concatenate([np.full(quiet, plan.values[0, 4]), plan.values[:, 4]])[: len(columns["time"])]
+    if len(heights) > quiet:  # nobody asks how it stood before
+        columns, heights = {name: column[quiet:] for name, column in columns.items()}, heights[quiet:]
+        message = message or _rose(model, columns["q"], plan)
+    else:
+        columns["time"] = readonly(columns["time"] + plan.quiet, None)
+        message = message.replace(" at 0.00 s", f", standing for {columns['time'][-1]:.2f} s, before it moved")
     if message:
-        message += _saturated(model, plan, columns["q"], columns["activation"])
+        message += _saturated(model, plan.feet, heights, columns["q"], columns["activation"])
     return Run(**columns, failures=brain.failures + body.failures, message=message)
 
 
@@ -332,7 +339,7 @@ def _trouble(q: Array, lowest: float, time: float) -> str:
         turned = np.degrees(np.arccos(upright))
         return f"could not stand up: the pelvis was turned {turned:.0f} deg from upright at {time:.2f} s"
     if q[1] < lowest:
-        return f"could not stand up: the pelvis was {q[1]:.2f} m above the ground at {time:.2f} s"
+        return f"could not stand up: the pelvis fell below {lowest:.2f} m at {time:.2f} s"
     return ""
 
 
@@ -352,13 +359,13 @@ SUNK = 0.05
 """A pelvis that is this far from its planned height [m] is lost: what muscles do after that explains nothing."""
 
 
-def _saturated(model: Model, plan: Plan, q: Array, activation: Array) -> str:
+def _saturated(model: Model, feet: tuple[int, ...], heights: Array, q: Array, activation: Array) -> str:
     """Which muscles of the standing legs gave all they had before the body was lost, the longest first."""
-    off = np.abs((q[:, 1] - q[0, 1]) - (plan.values[: len(q), 4] - plan.values[0, 4])) > SUNK
+    off = np.abs((q[:, 1] - q[0, 1]) - (heights - heights[0])) > SUNK
     spent = activation[: int(off.argmax()) if off.any() else None] >= SATURATED
     found = [
         (-int(spent[:, leg, k].sum()), leg, f"{SIDES[leg]} {name}")
-        for leg in plan.feet
+        for leg in feet
         for k, name in enumerate(model.muscles.names)
         if spent[:, leg, k].any()
     ]

@@ -64,7 +64,8 @@ class Leg(_Config):
     hip_abductor_strength: float = Strength
     """All that a clinical test of abduction loads: medius, minimus and tensor fasciae latae; on top of their own."""
     external_rotator_strength: float = Strength
-    """Piriformis, obturator internus with the gemelli, quadratus femoris."""
+    """All that a clinical test of external rotation loads: gluteus maximus, piriformis, obturator internus with the
+    gemelli, quadratus femoris; on top of their own."""
     quadriceps_strength: float = Strength
     adductor_tightness: float = Tightness
     """1: passive slack length 15 % shorter and passive force doubled; linear between. So are the hip flexors; the calf
@@ -110,6 +111,10 @@ class Insole(_Config):
     forefoot_lift_mm: float = Insert
     """Height of a block under the forefoot: a wedge that takes away dorsiflexion."""
 
+    def ground(self) -> Insole:
+        """What of it tilts the ground forward or back: nobody plans to stand on a slope as on the flat."""
+        return Insole(heel_lift_mm=self.heel_lift_mm, forefoot_lift_mm=self.forefoot_lift_mm)
+
 
 class Supports(_Config):
     """What helps from outside. The elastic band runs around both thighs, above the knees."""
@@ -152,14 +157,18 @@ class Subject(_Config):
 
     def healthy(self) -> Subject:
         """A straight-boned, healthy person of the same size: what effects are measured against."""
-        return self._with(Leg(), Leg())
+        return self._with(Leg(), Leg(), Supports())
 
     def twin(self) -> Subject:
-        """The same bones without any deficit or support: the twin whose habits a deficit meets."""
-        return self._with(self.right.bones(), self.left.bones())
+        """The same bones without any deficit or support: the twin whose habits a deficit meets. A slope under both feet
+        alike is where it has learned to stand; one under a single foot is not."""
+        right, left = self.supports.right.ground(), self.supports.left.ground()
+        return self._with(
+            self.right.bones(), self.left.bones(), Supports(right=right, left=left) if right == left else Supports()
+        )
 
-    def _with(self, right: Leg, left: Leg) -> Subject:
-        changed = {"name": f"{self.name} (healthy twin)", "right": right, "left": left, "supports": Supports()}
+    def _with(self, right: Leg, left: Leg, supports: Supports) -> Subject:
+        changed = {"name": f"{self.name} (healthy twin)", "right": right, "left": left, "supports": supports}
         return self.model_copy(update=changed)
 
     def legs(self) -> tuple[Leg, Leg]:

@@ -10,7 +10,6 @@ from simlab.subject import Subject, change
 
 MIXTURE = (
     "gluteus_medius_strength=0.6",
-    "gluteus_maximus_strength=0.6",
     "external_rotator_strength=0.6",
     "adductor_tightness=0.4",
     "foot_pronation_deg=4",

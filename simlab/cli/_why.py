@@ -250,7 +250,7 @@ def train(
 
 @app.command()
 def validate(
-    quick: Annotated[bool, typer.Option("--quick", help="Without the virtual population.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="With a quarter of the virtual population.")] = False,
     out: Out = Path("out/validate"),
     json_: AsJson = False,
 ) -> None:

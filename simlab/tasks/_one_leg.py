@@ -27,18 +27,22 @@ PELVIS = 0.3, 0.3, 5.0
 FRONTAL = 0.1
 """Weights go as 1 / variation^2. Healthy people differ by 9.8 deg (SD) in hip adduction on one leg (BMC Musculoskelet
 Disord 2015, 16:291): weight 0.1. Their pelvis lists and turns by up to 5.8 and 5.6 deg in captured squats: 0.3."""
-LEAN, EXERTION = 1.0, 1.0
-"""Of the trunk's lean no recording was at hand: it is held like 3 deg. A radian of it weighs as much as all the
-strength of the abductors."""
-DRIVE = 300.0
-"""The firmest hold on the habit, of 100, 300 and 1000, with which one with a gluteus medius of 0.4 stays up."""
+LEAN, EXERTION = 1.0, 0.3
+"""Of the trunk's lean no recording was at hand: it is held like 3 deg. Exertion, of 0.1, 0.3, 1 and 3: the most with
+which a weak hip still drops and adducts as well as leans, as that of patients does (Nakagawa 2012)."""
+QUIET = 4.0
+"""Time before the first sample [s]. A weak hip leans and sways from the planned posture to its own: after 2 s the knee
+still abducts and adducts by 0.3 deg, after 4 s by 0.02."""
+DRIVE = 100.0
+"""The firmest hold on the habit, of 30, 100 and 300, with which patients (weak posterolateral hip, tight adductors,
+pronated feet) come up from 60 deg; also what the body falls with on two legs stands with on one."""
 # What a gluteus medius of 0.6 adds in a squat of 60 deg, pelvic drop / hip adduction / lean [deg], with a third of a
-# weight and with three times it. As is +0.9 / +0.6 / +2.3. PELVIS (list and turn) +0.6 / +2.1 / +2.4 and
-# +0.6 / -0.1 / +1.9. FRONTAL +1.4 / +0.6 / +2.5 and +0.4 / +0.4 / +2.0. LEAN +1.4 / +0.2 / +4.9 and +0.8 / +0.8 / +1.0.
-# EXERTION +1.1 / +1.7 / +0.1 and a fall. DRIVE +0.1 / -0.3 / +2.6 and +6.4 / +5.7 / +0.5 (at 0.4 a fall). Centre of
-# mass +1.1 / +0.9 / +2.2 and +0.8 / +0.4 / +2.3. Trunk and subtalar joint: within 0.3. Without EXERTION nobody leans,
-# and at 0.4 the body falls. So the sign of drop and lean is certain, their size is not, and whether the hip adducts
-# depends on how far the lean takes back what the drop adds.
+# weight and with three times it. As is +0.5 / +0.3 / +0.5. PELVIS (list and turn) +0.5 / +0.9 / +0.8 and
+# +0.2 / -0.1 / +0.3. FRONTAL +0.5 / +0.4 / +0.5 and +0.4 / +0.2 / +0.5. LEAN +0.5 / +0.4 / +1.3 and +0.4 / +0.3 / +0.1.
+# EXERTION +0.6 / +0.5 / -0.3 and +0.1 / -0.1 / +2.2. DRIVE 0.0 / -0.1 / +0.8 and +1.3 / +1.8 / -0.1 (at 0.4 a fall).
+# The projection angle of patients, +4.5 deg: 6.2 and 3.7, 6.8 and 2.2, 4.2 and 4.6, 4.0 and 6.0, 4.1 and a fall. So the
+# sign of the drop is certain and its size is not; whether hip and trunk follow depends on how far one takes back what
+# the other adds.
 
 
 class OneLeg(Task):
@@ -97,6 +101,7 @@ def one_leg(
         feet=(0 if side == "right" else 1,),
         symmetric=False,
         edge=edge,
+        quiet=QUIET,
         weights=Weights(
             balance=BALANCE,
             pelvis=PELVIS,

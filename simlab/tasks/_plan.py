@@ -56,7 +56,8 @@ class Plan:
 
     time [s] (n,); values, rates, accelerations of the 27 coordinates (n, 27); com and its derivatives [m, m/s, m/s2]
     (n, 3); feet: which feet stand (0 right, 1 left); edge: the other foot hangs over the edge of a step, where no floor
-    stops it; period: control period [s]; weights: to do the task with; learning: for the healthy twin to learn it with.
+    stops it; period: control period [s]; quiet: time before the first sample, in which the subject stands in the first
+    posture and finds its balance [s]; weights: to do the task with; learning: for the healthy twin to learn it with.
     """
 
     time: Array
@@ -70,6 +71,7 @@ class Plan:
     symmetric: bool
     edge: bool
     period: float
+    quiet: float
     weights: Weights
     learning: Weights
 
@@ -148,6 +150,7 @@ def plan(
     weights: Weights,
     learning: Weights,
     edge: bool = False,
+    quiet: float = 0.0,
 ) -> Plan:
     """Poses along the depth and the depth over time make the reference and its derivatives."""
     from scipy.interpolate import CubicSpline
@@ -173,6 +176,7 @@ def plan(
         symmetric=symmetric,
         edge=edge,
         period=period,
+        quiet=quiet,
         weights=weights,
         learning=learning,
     )

@@ -265,9 +265,8 @@ def _reproduce(report: Report) -> str:
     versions = report.versions | {"python": platform.python_version()}
     return (
         "<h2>How to reproduce</h2>"
-        f"<pre>{escape(command)}</pre><p>{report.simulations} simulations, no random numbers"
-        + ("" if report.quick else " but those of the virtual population, which has a seed")
-        + "; the same versions on the same kind of machine give the same bytes. "
+        f"<pre>{escape(command)}</pre><p>{report.simulations} simulations and a virtual population, whose random "
+        "numbers have a seed; the same versions on the same kind of machine give the same bytes. "
         + escape(", ".join(f"{name} {version}" for name, version in versions.items()))
         + ". The numbers of this page are in validation.json beside it.</p>"
     )

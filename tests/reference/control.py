@@ -146,8 +146,11 @@ def programme(
         hip, _, hip_J, _ = kinematics.twists(tree, q, v, leg[:1], np.zeros((1, 3)))
         hinge = links[leg[1]] @ s.axis[leg[1]]
         moment = np.cross(hinge, [0, -GRAVITY, 0])
-        exceeds = moment @ (s.mass[above] @ (x[above] - hip)) + muscles.torque(drive, v)[leg[1] - 1]
-        strength = np.maximum(-muscles.arm[stance, :, 1] * muscles.active[stance], 0).sum()
+        at_rest = Muscles(model)
+        at_rest.update(q, np.zeros(NV))
+        holds = at_rest.torque(drive, np.zeros(NV))[leg[1] - 1]
+        exceeds = moment @ (s.mass[above] @ (x[above] - hip)) + holds
+        strength = np.maximum(-at_rest.arm[stance, :, 1] * at_rest.active[stance], 0).sum()
         if exceeds > 0:
             row = moment @ np.tensordot(s.mass[above], J[above, :3] - hip_J[0, :3], 1) / strength
             row[:3] = row[9:] = 0  # by turning the pelvis and bending the trunk
