@@ -174,8 +174,8 @@ def _table(out: io.StringIO, data: dict[str, Any], path: tuple[str, ...]) -> Non
 VALGUS = ("knee_abduction_change_deg", "knee_abduction_peak_deg", "fppa_peak_deg", "medial_knee_travel_mm")
 """Frontal-plane motion of the knee: how far it abducts from standing to the bottom, for the motion towards valgus of
 Claiborne et al. 2006; then measures that the bones of a person are in."""
-STRENGTH = ("torque_nm", "torque_nm_per_kg")
-"""Hip abduction strength of the standing leg: as it is, as they had it, and normalised to body mass."""
+STRENGTH = ("torque_nm_per_kg", "torque_nm")
+"""Hip abduction strength of the standing leg: normalised to body mass, and as it is."""
 DEPTH_DEG = 60.0
 """As deep as they went."""
 NORMAL_95 = 1.959964

@@ -22,7 +22,7 @@ import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -259,6 +259,8 @@ class Gain:
     after_high: float
     limited: bool
     sources: tuple[str, ...]
+    shared: bool = False
+    """The dial shows only what the gain is more than that of a group which the muscle belongs to."""
 
     @property
     def words(self) -> str:
@@ -267,7 +269,7 @@ class Gain:
             numbers = f"{100 * self.gain:+.0f} % ({100 * self.low:.0f} to {100 * self.high:.0f})"
         else:
             numbers = f"{self.gain:+.1f} deg of range ({self.low:.1f} to {self.high:.1f})"
-        end = ", the end of its range" if self.limited else ""
+        end = ", the end of its range" if self.limited else ", beside the external rotators" if self.shared else ""
         return f"{self.side} {self.dial} {self.before:.2f} -> {self.after:.2f}{end}: {numbers}"
 
 
@@ -300,12 +302,32 @@ def after(subject: Subject, program: Program, week: float, ranges: Calibration |
         for dial in laws()
         if (mine := [exercise for exercise in program.exercises if exercise.acts_on(dial, side)])
     )
+    gains = tuple(_once(one, [other for other in gains if other.side == one.side]) for one in gains)
     return Trained(
         week=week,
         subject=_person(subject, {(one.side, one.dial): one.after for one in gains}),
         low=_person(subject, {(one.side, one.dial): one.after_low for one in gains}),
         high=_person(subject, {(one.side, one.dial): one.after_high for one in gains}),
         gains=gains,
+    )
+
+
+def _once(one: Gain, gains: Sequence[Gain]) -> Gain:
+    """The gluteus maximus is one of the external rotators: what it gains as one of them is not given it again."""
+    group = next((other for other in gains if other.dial == "external_rotator_strength"), None)
+    if one.dial != "gluteus_maximus_strength" or group is None:
+        return one
+
+    def net(gain: float, with_it: float) -> float:
+        return one.before * max(1.0, (1 + gain) / (1 + with_it))
+
+    return replace(
+        one,
+        after=net(one.gain, group.gain),
+        after_low=net(one.low, group.low),
+        after_high=net(one.high, group.high),
+        limited=False,
+        shared=True,
     )
 
 

@@ -157,6 +157,8 @@ def test_three_dimensional_angles_come_from_the_coordinates_valgus_positive():
     leg = metrics.measure(squats(1), Motion(time=TIME, values=values))["right"]
     assert leg["knee_abduction_at_peak_flexion_deg"] == pytest.approx(6 * 0.2)
     assert leg["knee_abduction_peak_deg"] == pytest.approx(6)
+    later = metrics.measure(squats(1), Motion(time=TIME, values=values), window=(TIME[50], TIME[-1]))["right"]
+    assert later["knee_abduction_change_deg"] == pytest.approx(6 * (0.2 - 50 / (len(TIME) - 1)))
     assert leg["hip_adduction_at_peak_flexion_deg"] == pytest.approx(7 * 0.2)
     assert leg["hip_internal_rotation_at_peak_flexion_deg"] == pytest.approx(8 * 0.2)
     assert leg["rearfoot_eversion_at_peak_flexion_deg"] == pytest.approx(9 * 0.2)

@@ -1,5 +1,6 @@
 """On one leg: what weak abductors do to pelvis and hip, the lean that nobody scripts, and what must not happen."""
 
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -81,6 +82,25 @@ def test_the_trunk_leans_where_the_abductors_hold_too_little_and_only_there() ->
     assert all(lean[1.0, price] < 1 for price in prices) and lean[0.6, 0.0] < lean[1.0, 0.0]
     more = [lean[0.6, price] - lean[1.0, price] for price in prices[1:]]
     assert 0.3 < more[0] < 1.5 < more[1] < 1.5 * 2.6  # Nakagawa 2012
+
+
+@pytest.mark.parametrize("dials", [weak(0.4), ("both.hip_abductor_strength=0.5",)])
+def test_whoever_can_stand_stands_still_before_it_moves(dials: tuple[str, ...]) -> None:
+    """No sway is left of how a weak hip found its balance: nothing that the first half second shows is a start."""
+    found = run(dials, "single_leg_squat").run
+    still = found.q[found.time < 0.5]
+    assert np.degrees(np.ptp(still[:, 7:19], axis=0)).max() < 0.15  # bend of the trunk and the standing leg
+    assert found.time[0] == 0.0 and not found.message
+
+
+def test_who_cannot_even_stand_on_one_leg_is_told_so() -> None:
+    dials = "right.hip_abductor_strength=0.1", "right.external_rotator_strength=0.1"
+    found = run(dials, "single_leg_squat").run
+    assert re.fullmatch(
+        r"could not stand up: .*, standing for \d\.\d\d s, before it moved; saturated: right gl.*", found.message
+    )
+    assert found.time[0] == 0.0 and len(found.time) > 5 and (np.diff(found.time) > 0).all()
+    assert export.measure(run(dials, "single_leg_squat"))["right"]["knee_flexion_peak_deg"] is not None
 
 
 def test_leaning_spares_the_abductors() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from simlab.errors import InputError
 from simlab.model import build, load_barbell
-from simlab.subject import Leg, Subject, change, dial_keys, load_subject
+from simlab.subject import Leg, Subject, Supports, change, dial_keys, load_subject
 
 MODELS = Path(__file__).parent.parent / "models"
 
@@ -136,3 +136,11 @@ def test_errors_of_nested_keys_say_where_and_what(setting: str, words: list[str]
         change(Subject(), [setting])
     for word in words:
         assert word in str(caught.value)
+
+
+def test_the_twin_stands_on_the_slope_that_is_under_both_feet_and_on_no_other_support() -> None:
+    slope = "supports.both.heel_lift_mm=10"
+    one = change(Subject(), [slope, "supports.both.medial_post_deg=5", "supports.band_above_knees_n=20"])
+    assert one.twin().supports == change(Subject(), [slope]).supports
+    assert change(Subject(), ["supports.right.heel_lift_mm=10"]).twin().supports == Supports()
+    assert one.healthy().supports == Supports()

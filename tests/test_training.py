@@ -369,3 +369,12 @@ def test_a_missing_file_and_a_week_outside_the_program_are_named(tmp_path: Path)
     for week in (-1, 9, math.nan):
         with pytest.raises(InputError, match="expected 0 to 8"):
             after(WEAK, load_program(PROGRAM), week=week)
+
+
+def test_the_gluteus_maximus_does_not_gain_twice() -> None:
+    """It is one of the external rotators: trained as one and by itself it gains the larger, not their product."""
+    found = after(Subject(), load_program(PROGRAM), 8)
+    gain = {one.dial: one.gain for one in found.gains if one.side == "right"}
+    leg = found.subject.right
+    total = leg.gluteus_maximus_strength * leg.external_rotator_strength
+    assert total == pytest.approx(1 + max(gain["gluteus_maximus_strength"], gain["external_rotator_strength"]))

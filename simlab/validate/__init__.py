@@ -11,7 +11,7 @@ stays, with an explanation from the model's own quantities.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ from simlab.simulate import Progress
 from simlab.subject import Subject, change
 from simlab.validate import _page, _targets
 from simlab.validate._cases import SIDE, Case, Halved, Outcome, Simulations, outcomes
-from simlab.validate._targets import Found, Part, Target, person
+from simlab.validate._targets import IRELAND, Found, Part, Target, person
 
-__all__ = ["Case", "Found", "Outcome", "Part", "Report", "Robustness", "Target", "cases", "run", "write"]
+__all__ = ["Across", "Case", "Found", "Outcome", "Part", "Report", "Robustness", "Target", "cases", "run", "write"]
 
 STEP_LIMIT, PERIOD_LIMIT = (0.5, 0.05), (1.0, 0.10)
 """How far a headline may move with a halved physics step, a halved control period: degrees, or a share of it."""
@@ -117,7 +117,7 @@ def headlines() -> dict[str, Headline]:
         "gluteus medius 0.6": dial("both.gluteus_medius_strength=0.6"),
         "adductor tightness 0.4": dial("both.adductor_tightness=0.4"),
         "foot pronation 4 deg": dial("both.foot_pronation_deg=4"),
-        "external rotators 0.6": dial("both.external_rotator_strength=0.6"),
+        f"external rotators {IRELAND[1]}": dial(f"both.external_rotator_strength={IRELAND[1]}"),
         "genu valgum 6 deg": dial("both.genu_valgum_deg=6"),
         "mixture": Headline(subject=mixture, healthy=mixture.healthy(), task=squat),
         "mixture with the cue": Headline(subject=mixture, healthy=mixture.healthy(), task=squat, cue=1.0),
@@ -143,19 +143,30 @@ def cases() -> dict[str, Case]:
     return found
 
 
-def run(quick: bool, progress: Progress, *, simulations: Simulations = outcomes) -> Report:
+Across = Callable[[int, Progress], population.Association]
+
+
+def across_people(people: int, progress: Progress) -> population.Association:
+    """The association of strength and valgus in a virtual population."""
+
+    def tell(done: int, total: int, failed: int) -> None:
+        progress("virtual population", done / total)
+
+    return population.strength_against_valgus(people, side=SIDE, progress=tell)
+
+
+def run(
+    quick: bool, progress: Progress, *, simulations: Simulations = outcomes, across: Across = across_people
+) -> Report:
     """Simulate, judge, and say what is not validated. quick: with a quarter of the virtual population.
 
-    progress is told the stage and the share of it that is done. simulations: who runs the cases.
+    progress is told the stage and the share of it that is done. simulations: who runs the cases; across: who correlates
+    strength and valgus across so many people.
     """
     asked = cases()
     found = simulations(asked, progress)
     judged = [judge(Found(found)) for judge in _targets.evaluated()]
-    association = population.strength_against_valgus(
-        QUICK_PEOPLE if quick else PEOPLE,
-        side=SIDE,
-        progress=lambda done, total, failed: progress("virtual population", done / total),
-    )
+    association = across(QUICK_PEOPLE if quick else PEOPLE, progress)
     weaker = {name: one["knee_abduction_deg"] for name, one in _changes(found).items() if name.startswith(ONE_LEG)}
     judged.insert(5, _targets.t6(association, {name.removeprefix(ONE_LEG): one for name, one in weaker.items()}))
     return Report(

@@ -17,7 +17,7 @@ import numpy as np
 
 from simlab import population, tables, tasks, training
 from simlab.model import build, state
-from simlab.motion import COORDINATES
+from simlab.motion import COORDINATES, LEG_COORDINATES
 from simlab.population import Association, Correlation
 from simlab.subject import Subject, change, load_subject
 from simlab.tasks import Task
@@ -36,7 +36,8 @@ FATIGUED = 0.5
 """Strength of fatigued abductors: half, where fatigue protocols end; the abstract does not say how far this went."""
 WEDGE_DEG = 12.0
 DEPTHS_DEG = 110, 100, 90, 75, 60
-"""As deep as one can is the deepest of these squats from which the person comes up again."""
+"""As deep as one can is the deepest of these squats from which the person comes up again, with an ankle that nowhere
+dorsiflexes beyond what the lengths of the calf are known for."""
 PRONATED_DEG, ARCH_MM, POST_DEG = 6.0, 4.0, 5.0
 WEEKS = 5
 
@@ -473,7 +474,10 @@ def t4(found: Found) -> Target:
             "study pools its own (\u201cregardless of task\u201d), which are faster than those of the model."
         ),
         measured=tuple(parts),
-        explanation=found.words(" ".join(_tired(found, name) for name in DYNAMIC)),
+        explanation=found.words(
+            " ".join(_tired(found, name) for name in DYNAMIC) + " The body stands in balance before it moves and never "
+            "lands, so there is no weight acceptance in which the knee could give."
+        ),
     )
 
 
@@ -552,8 +556,9 @@ def t6(association: Association, weaker: Mapping[str, float | None]) -> Target:
         definition=(
             f"Pearson correlation over the {association.succeeded} of {association.people} people of a virtual "
             f"population (seed {association.seed}) who can do the single-leg squat to {population.DEPTH_DEG:.0f} deg. "
-            "The first pair is what was measured: torque in Nm against motion towards valgus, taken as knee abduction "
-            "at the bottom minus that of standing, so that the bones drop out."
+            "The first pair is judged: torque per kg against motion towards valgus, taken as knee abduction at the "
+            "bottom minus that of standing, so that the bones drop out. The abstract says motion, and does not say how "
+            "torque was normalised."
         ),
         measured=(judged, *(Part(quantity=_pair(one), unit="", value=one.r) for one in others if one)),
         explanation="With nothing else changed, on one leg knee abduction at peak flexion changes by "
@@ -638,8 +643,13 @@ def t7(found: Found) -> Target:
 
 def t8(found: Found) -> Target:
     """A wedge that takes dorsiflexion away."""
+    known = math.degrees(build(person("female")).muscles.paths.hi[0, LEG_COORDINATES.index("ankle_angle")])
+
+    def manages(case: str) -> bool:
+        return found.done(case) and found.holds(case, "ankle_dorsiflexion_deg", lambda angle: angle < known)
+
     deepest = {
-        ground: max((d for d in DEPTHS_DEG if found.done(f"{ground}, {d} deg")), default=DEPTHS_DEG[-1])
+        ground: max((d for d in DEPTHS_DEG if manages(f"{ground}, {d} deg")), default=DEPTHS_DEG[-1])
         for ground in ("flat", "wedge")
     }
     depth = min(deepest.values())
@@ -683,13 +693,14 @@ def t8(found: Found) -> Target:
         ),
         definition=(
             f"A block of {wedge_mm(person('female')):.1f} mm under the forefoot is 12 deg of this foot. Knee flexion: "
-            f"in the deepest squat of {', '.join(map(str, DEPTHS_DEG))} deg from which the woman comes up again; the "
-            f"others at peak flexion of the deepest that she manages on both, {depth} deg. Who stands on the wedge "
-            "plans and learns the squat on it."
+            f"in the deepest squat of {', '.join(map(str, DEPTHS_DEG))} deg from which the woman comes up again with "
+            f"at most {known:.0f} deg of dorsiflexion, beyond which no calf is known; the others at peak flexion of "
+            f"the deepest that she manages on both, {depth} deg. Who stands on the wedge plans and learns the squat on "
+            "it."
         ),
         measured=parts,
         explanation=found.words(
-            f"She comes up again from {deepest['flat']} deg without and from {deepest['wedge']} deg with the wedge. At "
+            f"She manages {deepest['flat']} deg without and {deepest['wedge']} deg with the wedge. At "
             f"{depth} deg the ankle is at {{{flat}|ankle_dorsiflexion_deg|.1f}} deg of dorsiflexion without and at "
             f"{{{wedge}|ankle_dorsiflexion_deg|.1f}} deg with it; the passive calf plantarflexes with "
             f"{{{flat}|calf_passive_plantarflexion_nm|.1f}} and {{{wedge}|calf_passive_plantarflexion_nm|.1f}} Nm, and "
