@@ -52,8 +52,10 @@ def html(report: Report) -> str:
         f"{len(parts)} single numbers that they are made of. A target passes when all of its numbers do. The "
         "tolerances were written down before the model was run, and no number was fitted to them. But the "
         "controller's weights on one leg were settled with effects in sight, and the PFP-like person was made of more "
-        "than weakness after weakness alone had failed T1 and T2 (shown there, not judged). Every result assumes "
-        "muscle_paths = anatomical and control strategy = habitual unless a row says otherwise.</p>",
+        "than weakness after weakness alone had failed T1 and T2 (shown there, not judged). How T4, T6, T8 and T9 are "
+        "measured (tasks pooled; motion, not angle; as deep as one can; the post at the bottom) was settled after a "
+        "first run; what T4, T6 and T9 judged before stands beside it. Every result assumes muscle_paths = anatomical "
+        "and control strategy = habitual unless a row says otherwise.</p>",
         _model_says(report),
         _agreement(report.targets),
         "<h2>Every target</h2>",
