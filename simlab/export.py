@@ -23,7 +23,7 @@ from simlab.control import Controller
 from simlab.errors import InputError
 from simlab.model import build, landmarks, load_barbell, motion
 from simlab.motion import SIDES, GroundReaction, readonly
-from simlab.simulate import DT, Result, Run, cued
+from simlab.simulate import Result, Run, cued
 from simlab.subject import Subject
 
 UNITS = {
@@ -177,16 +177,17 @@ def configuration(result: Result) -> dict[str, Any]:
 
 
 def determined(
-    subject: Subject, task: tasks.Task, controller: Controller, seed: int = 0, dt: float = DT
+    subject: Subject, task: tasks.Task, controller: Controller, seed: int = 0, dt: float | None = None
 ) -> dict[str, Any]:
-    """Everything that will determine the result of a simulation, before it has run; dt: physics step [s]."""
+    """Everything that will determine the result of a simulation, before it has run; dt: physics step [s], by default
+    the task's own."""
     controller = cued(controller, subject)
     return {
         "task": task.model_dump(),
         "subject": subject.model_dump(),
         "controller": {"strategy": controller.strategy, "cue": controller.cue},
         "seed": seed,
-        "dt": dt,
+        "dt": dt or task.step,
         "versions": versions(),
     }
 

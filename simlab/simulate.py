@@ -20,8 +20,6 @@ from simlab.tasks._plan import Plan, Sole, Weights
 from simlab.tasks._task import Task
 from simlab.world import World
 
-DT = 1e-3
-"""Physics step [s]."""
 FALLEN = 0.35
 """A pelvis below this share of its planned lowest height has fallen."""
 OVERTURNED = 0.2
@@ -85,17 +83,17 @@ def simulate(
     controller: Controller | None = None,
     *,
     seed: int = 0,
-    dt: float = DT,
+    dt: float | None = None,
     period: float | None = None,
     progress: Progress | None = None,
 ) -> Result:
-    """Simulate a task. seed is recorded; the simulation itself draws no random numbers. dt: physics step [s]; period:
-    of control [s], by default the task's own: for questions about the numerics, since the result depends on it.
+    """Simulate a task. seed is recorded; the simulation itself draws no random numbers. dt: physics step [s], period:
+    of control [s], by default the task's own: for questions about the numerics.
 
     The habitual strategy first lets the healthy twin learn the task; the twin's drive is kept for the next simulation
     of the same body and task in this process.
     """
-    controller = cued(controller or Controller(), model.subject)
+    controller, dt = cued(controller or Controller(), model.subject), dt or task.step
     began = clock.perf_counter()
     tell = progress or (lambda stage, share: None)
     twin = load_barbell(build(model.subject.twin()), task.barbell_kg)

@@ -162,10 +162,10 @@ class Subject(_Config):
     def twin(self) -> Subject:
         """The same bones without any deficit or support: the twin whose habits a deficit meets. A slope under both feet
         alike is where it has learned to stand; one under a single foot is not."""
-        right, left = self.supports.right.ground(), self.supports.left.ground()
-        return self._with(
-            self.right.bones(), self.left.bones(), Supports(right=right, left=left) if right == left else Supports()
-        )
+        slope = self.supports.right.ground()
+        alike = slope == self.supports.left.ground()
+        ground = Supports(right=slope, left=slope) if alike else Supports()
+        return self._with(self.right.bones(), self.left.bones(), ground)
 
     def _with(self, right: Leg, left: Leg, supports: Supports) -> Subject:
         changed = {"name": f"{self.name} (healthy twin)", "right": right, "left": left, "supports": supports}

@@ -27,7 +27,7 @@ def run(
     asked: tuple[tuple[str, float | str], ...] = (),
     strategy: str = "habitual",
     cue: float = 0.0,
-    dt: float = 1e-3,
+    dt: float | None = None,
 ) -> Result:
     model = build(change(Subject(), list(changes)))
     return simulate(model, tasks.load(task, **dict(asked)), Controller(strategy=strategy, cue=cue), dt=dt)

@@ -16,7 +16,9 @@ from scipy.stats import norm
 
 from simlab import population, tables, tasks
 from simlab.errors import InputError
+from simlab.model import build
 from simlab.population import BODY, correlations, margins, sample
+from simlab.simulate import simulate
 from simlab.subject import SIDES, Leg, Subject, change, load_subject
 
 N = 20_000
@@ -250,3 +252,11 @@ def test_one_real_person_squats_on_one_leg(tmp_path: Path) -> None:
     quick = tasks.load("single_leg_squat", depth_deg=30, descent_s=0.6, ascent_s=0.6, stand_before_s=0.3)
     found = population.strength_against_valgus(1, seed=1, task=quick, workers=1)
     assert found.people == 1 == found.succeeded + len(found.failed) and found.correlations == ()
+
+
+def test_healthy_people_with_a_twisted_tibia_stand_on_one_leg() -> None:
+    """With a physics step of 1 ms the foot in the air shook, and the twins of these people fell."""
+    for number in (27, 88):
+        person = sample(number)[-1]
+        result = simulate(build(person), tasks.load("single_leg_squat", depth_deg=60))
+        assert person.right.tibial_torsion_deg > 4 and result.success

@@ -19,6 +19,9 @@ STANDING_DEG = 8.0
 """Knee flexion of standing on one leg [deg]."""
 PERIOD = 0.005
 """Control period [s]: one foot leaves less time than two."""
+STEP = 5e-4
+"""Physics step [s]. The foot in the air weighs so little that its muscles, hard at work, brake it within 0.5 ms: with
+steps of 1 ms it shook, and healthy people with a twisted tibia fell."""
 BALANCE = 100.0, 20.0
 """Feedback on the horizontal position of the centre of mass [1/s2, 1/s]. One foot is 3 cm wide to either side of it:
 with the balance of quiet standing on two feet a pronated foot loses it."""
@@ -35,7 +38,7 @@ QUIET = 4.0
 still abducts and adducts by 0.3 deg, after 4 s by 0.02."""
 DRIVE = 100.0
 """The firmest hold on the habit, of 30, 100 and 300, with which patients (weak posterolateral hip, tight adductors,
-pronated feet) come up from 60 deg; also what the body falls with on two legs stands with on one."""
+pronated feet) come up from 60 deg."""
 # What a gluteus medius of 0.6 adds in a squat of 60 deg, pelvic drop / hip adduction / lean [deg], with a third of a
 # weight and with three times it. As is +0.5 / +0.3 / +0.5. PELVIS (list and turn) +0.5 / +0.9 / +0.8 and
 # +0.2 / -0.1 / +0.3. FRONTAL +0.5 / +0.4 / +0.5 and +0.4 / +0.2 / +0.5. LEAN +0.5 / +0.4 / +1.3 and +0.4 / +0.3 / +0.1.
@@ -49,6 +52,7 @@ class OneLeg(Task):
     """Settings of any task on one leg."""
 
     period: ClassVar[float] = PERIOD
+    step: ClassVar[float] = STEP
 
     side: Side = "right"
     """The side that stands."""

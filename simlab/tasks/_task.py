@@ -18,6 +18,8 @@ class Task(BaseModel):
 
     period: ClassVar[float]
     """Of control [s]. The result depends on it, so it is no setting."""
+    step: ClassVar[float] = 1e-3
+    """Of the physics [s]."""
 
     name: str
     barbell_kg: float = Field(default=0.0, ge=0.0, le=200.0)

@@ -16,7 +16,7 @@ from simlab.model import Model, build, landmarks, motion
 from simlab.model import state as posture
 from simlab.motion import LEG_COORDINATES, Array
 from simlab.muscles import Muscles
-from simlab.simulate import DT, Progress, Result, simulate
+from simlab.simulate import Progress, Result, simulate
 from simlab.subject import Subject
 from simlab.sweep import processors, work
 from simlab.tasks import Task
@@ -74,7 +74,7 @@ def outcomes(cases: Mapping[str, Case], progress: Progress, workers: int | None 
 
 def run(case: Any) -> Any:
     """Simulate a `Case` and read its `Outcome`: the job of a worker."""
-    dt = DT / 2 if case.halved else DT
+    dt = case.task.step / 2 if case.halved else case.task.step
     period = case.task.period / 2 if case.halved == "period" else None
     result = simulate(build(case.subject), case.task, Controller(cue=case.cue), dt=dt, period=period)
     values = read(result) if result.success else {}
