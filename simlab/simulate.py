@@ -24,7 +24,8 @@ FALLEN = 0.35
 """A pelvis below this share of its planned lowest height has fallen."""
 OVERTURNED = 0.2
 """So has one that is turned by more than 78 deg: the deepest squat tilts it by 35."""
-
+LISTED = 0.5
+"""So has one that lists by 30 deg: a hip that holds keeps it within 12."""
 CLEAR = 0.03
 """A foot whose lowest point is this far above the other's does not stand [m]."""
 
@@ -336,6 +337,9 @@ def _trouble(q: Array, lowest: float, time: float) -> str:
     if upright < OVERTURNED:
         turned = np.degrees(np.arccos(upright))
         return f"could not stand up: the pelvis was turned {turned:.0f} deg from upright at {time:.2f} s"
+    side = 2.0 * (q[4] * q[5] - q[3] * q[6])  # of its axis from left to right, the share that points up
+    if abs(side) > LISTED:
+        return f"could not stand up: the pelvis listed by {np.degrees(np.arcsin(abs(side))):.0f} deg at {time:.2f} s"
     if q[1] < lowest:
         return f"could not stand up: the pelvis fell below {lowest:.2f} m at {time:.2f} s"
     return ""

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from simulations import measured, run
+from simulations import MIXTURE, measured, run, settings
 
 from simlab import export, metrics, tasks
 from simlab import simulate as loop
@@ -101,6 +101,13 @@ def test_who_cannot_even_stand_on_one_leg_is_told_so() -> None:
     )
     assert found.time[0] == 0.0 and len(found.time) > 5 and (np.diff(found.time) > 0).all()
     assert export.measure(run(dials, "single_leg_squat"))["right"]["knee_flexion_peak_deg"] is not None
+
+
+def test_a_pelvis_that_hangs_is_no_success_whatever_comes_after() -> None:
+    found = run(settings("both", *MIXTURE), "single_leg_squat", (("depth_deg", 70.0),)).run
+    assert re.search(
+        r"^could not stand up: the pelvis listed by 3\d deg at 1\.\d\d s; saturated: right gl", found.message
+    )
 
 
 def test_leaning_spares_the_abductors() -> None:
