@@ -319,14 +319,15 @@ def _once(one: Gain, gains: Sequence[Gain]) -> Gain:
         return one
 
     def net(gain: float, with_it: float) -> float:
-        return one.before * max(1.0, (1 + gain) / (1 + with_it))
+        return min(one.before * max(1.0, (1 + gain) / (1 + with_it)), _most(one.dial))
 
+    value = net(one.gain, group.gain)
     return replace(
         one,
-        after=net(one.gain, group.gain),
+        after=value,
         after_low=net(one.low, group.low),
         after_high=net(one.high, group.high),
-        limited=False,
+        limited=value == _most(one.dial),
         shared=True,
     )
 
@@ -389,10 +390,15 @@ def _target(dial: str, exercises: Sequence[Exercise]) -> float:
     return law.plateau * hardest * work / (work + half * hardest) * (usual + half) / usual
 
 
+def _most(dial: str) -> float:
+    """The end of a dial's range."""
+    return next(bound.le for bound in Leg.model_fields[dial].metadata if hasattr(bound, "le"))
+
+
 def _turned(dial: str, before: float, gain: float, ranges: Calibration) -> tuple[float, bool]:
     """The dial after a gain, and whether it has reached the end of its range."""
     if kind(dial) == "strength":
-        most = next(bound.le for bound in Leg.model_fields[dial].metadata if hasattr(bound, "le"))
+        most = _most(dial)
         return min(before * (1 + gain), most), before * (1 + gain) > most
     values, degrees = ranges[dial]
     if gain == 0 or before == 0:
