@@ -73,15 +73,23 @@ class Markers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroundReaction:
-    """Force of the ground on each foot. time [s], shape (n,); force [N], shape (n, 2, 3), right then left."""
+    """What the ground does to each foot, right then left.
+
+    time [s], shape (n,); force [N], shape (n, 2, 3). centre: point of application [m], moment: free moment about it
+    [Nm], shape (n, 2, 3); both None where only forces are known, and zero where a foot carries nothing.
+    """
 
     time: Array
     force: Array
     source: str
+    centre: Array | None = None
+    moment: Array | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "time", readonly(self.time, None))
-        object.__setattr__(self, "force", readonly(self.force, len(self.time), 2, 3))
+        for name in ("force", "centre", "moment"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, readonly(getattr(self, name), len(self.time), 2, 3))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
