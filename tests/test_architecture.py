@@ -42,6 +42,7 @@ OWNERS = {
     "pybullet": {"world"},
     "pybullet_utils": {"world"},
     "ezc3d": {"mocap"},
+    "yaml": {"mocap"},
     "xarray": {"export", "sweep"},
     "matplotlib": {"attribution", "compare", "dose", "clinical", "explain"},
     "polars": {"sweep", "dose"},
@@ -57,7 +58,7 @@ OWNERS = {
 }
 """The modules that may import a library; none of these but typer and rich is imported with the module itself."""
 
-FOREIGN = ("opensim", "proxsuite", "pinocchio", "mujoco", "pytest", "hypothesis")
+FOREIGN = ("opensim", "bvhio", "proxsuite", "pinocchio", "mujoco", "pytest", "hypothesis")
 """Only tests, benchmarks and models/regenerate.py may know these."""
 
 

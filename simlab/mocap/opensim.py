@@ -1,146 +1,90 @@
 """OpenSim's text formats: markers (TRC), motions and force plates (MOT, STO).
 
-A reader names the file, the line or the marker, what it expected and what it found. It never guesses a unit.
+What is written is read back to the bit: numbers are written in the shortest form that keeps them.
 """
 
 from __future__ import annotations
 
-import math
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from simlab.errors import InputError
-from simlab.mocap.plates import Plates
+from simlab.errors import RecordingError
+from simlab.mocap import text
+from simlab.mocap.plates import LOADED, Plates
 from simlab.motion import COORDINATES, TRANSLATIONS, Array, Markers, Motion
-
-METRES = {"m": 1.0, "meters": 1.0, "metres": 1.0, "cm": 0.01, "mm": 0.001, "millimeters": 0.001, "millimetres": 0.001}
-"""Metres in one unit of length, by the names that TRC and C3D files use."""
-
-
-def scale(unit: str | None, where: str) -> float:
-    """Metres in one `unit`. `where` names the file and line in the error. Errors: InputError for an unknown unit."""
-    if unit is None or unit.lower() not in METRES:
-        raise InputError(f"{where}: expected the units m, cm or mm, found {unit!r}; say units=m, cm or mm")
-    return METRES[unit.lower()]
-
-
-def lines(path: Path) -> list[str]:
-    """The lines of a text file, whatever their ends. Errors: InputError when it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").rstrip("\n").split("\n")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-
 
 # --- markers ---------------------------------------------------------------------------------------------------------
 
 
-def read_trc(path: str | Path, units: str | None = None) -> Markers:
-    """Markers of a TRC file [m], in the axes of the file; a gap (empty fields, or 0 0 0) is NaN.
+def read_trc(path: str | Path, units: str | None = None, up: str = "y") -> Markers:
+    """Markers of a TRC file [m], Y up; a gap (empty fields, or 0 0 0) is NaN.
 
-    units: m, cm or mm where the header does not say. Errors: InputError.
+    units: m, cm or mm where the header does not say; up: z where the file's vertical is Z (OpenSim's is Y).
+    Errors: RecordingError.
     """
     path = Path(path)
-    text = lines(path)
-    if len(text) < 5 or not text[0].startswith("PathFileType"):
-        raise InputError(f"{path}, line 1: expected a TRC header (PathFileType ...), found {text[0][:40]!r}")
-    header = dict(zip(_fields(text[1]), _fields(text[2]), strict=False))
-    factor = scale(units or header.get("Units") or None, f"{path}, line 3")
-    names = tuple(name for name in _fields(text[3])[2:] if name)
-    _expect(f"{path}, line 4", "marker names (NumMarkers)", _count(header, "NumMarkers", path), len(names))
+    rows = text.lines(path)
+    head = [line for _, line in itertools.islice(rows, 5)]
+    if len(head) < 5 or not head[0].startswith("PathFileType"):
+        start = head[0][:40] if head else ""
+        raise RecordingError(f"{path}, line 1: expected a TRC header (PathFileType ...), found {start!r}")
+    header = dict(zip(text.fields(head[1]), text.fields(head[2]), strict=False))
+    factor = text.scale(header.get("Units"), units, f"{path}, line 3")
+    names = tuple(name for name in text.fields(head[3])[2:] if name)
+    markers = text.whole(header.get("NumMarkers"), "for NumMarkers", f"{path}, line 3")
+    frames = text.whole(header.get("NumFrames"), "for NumFrames", f"{path}, line 3")
+    text.expect(f"{path}, line 4", "marker names (NumMarkers)", markers, len(names))
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"{path}, line 4: expected each marker once, found {twice!r} {names.count(twice)} times")
-    rows = [(number, line) for number, line in enumerate(text[5:], start=6) if line.strip()]
-    data = np.array([_trc_row(line, names, f"{path}, line {number}") for number, line in rows])
-    last = rows[-1][0] if rows else len(text)
-    _expect(f"{path}, line {last}", "frames (NumFrames) up to here", _count(header, "NumFrames", path), len(rows))
-    if not rows:
-        raise InputError(f"{path}: expected frames, found none after the header")
-    _check_time(data[:, 1], [number for number, _ in rows], path)
-    positions = data[:, 2:].reshape(len(data), len(names), 3)
-    positions[(positions == 0).all(axis=2) | np.isnan(positions).any(axis=2)] = np.nan
-    return Markers(names=names, time=data[:, 1], positions=positions * factor, source=str(path))
+        raise RecordingError(f"{path}, line 4: expected each marker once, found {twice!r} {names.count(twice)} times")
+    if not names:
+        raise RecordingError(f"{path}, line 4: expected markers, found none")
+    columns = ["frame", "time", *(f"marker {name}" for name in names for _ in "xyz")]
+    what = f"fields (frame, time and 3 for each of {len(names)} markers)"
+    found = text.table(path, rows, columns, separator="\t", gaps=True, what=what)
+    last = found.line[-1] if len(found.line) else 5
+    text.expect(f"{path}, line {last}", "frames (NumFrames) up to here", frames, len(found.line))
+    if not frames:
+        raise RecordingError(f"{path}: expected frames, found none after the header")
+    time = text.check_time(found, 1, path).copy()
+    positions = found.data[:, 2:].reshape(frames, len(names), 3)
+    del found
+    text.blank_gaps(positions)
+    positions *= factor
+    text.check_places(positions, names, str(path))
+    positions = text.turned(positions, text.turn(up, str(path)))
+    return Markers(names=names, time=time, positions=positions, source=str(path))
 
 
 def write_trc(path: str | Path, markers: Markers) -> None:
-    """Write markers as a TRC file in metres; a gap is written as empty fields."""
+    """Write markers as a TRC file in metres, Y up; a gap is written as empty fields. Read back, it is the same."""
     path, n, m = Path(path), len(markers.time), len(markers.names)
     rate = f"{(n - 1) / (markers.time[-1] - markers.time[0]) if n > 1 else 100.0:.6g}"
     head = [
         ["PathFileType", "4", "(X/Y/Z)", path.name],
-        ["DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units"],
-        [rate, rate, str(n), str(m), "m"],
+        ["DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units", "OrigDataRate", "OrigDataStartFrame"]
+        + ["OrigNumFrames"],
+        [rate, rate, str(n), str(m), "m", rate, "1", str(n)],
         ["Frame#", "Time", *(field for name in markers.names for field in (name, "", ""))],
         ["", "", *(f"{axis}{i + 1}" for i in range(m) for axis in "XYZ")],
         [],
     ]
     values = markers.positions.reshape(n, 3 * m)
     body = (
-        [str(i + 1), _number(time), *("" if np.isnan(value) else _number(value) for value in row)]
+        [str(i + 1), repr(float(time)), *("" if value != value else repr(value) for value in row.tolist())]
         for i, (time, row) in enumerate(zip(markers.time, values, strict=True))
     )
-    path.write_text("".join("\t".join(row) + "\n" for row in (*head, *body)), encoding="utf-8")
+    _write(path, itertools.chain(head, body))
 
 
-def _fields(line: str) -> list[str]:
-    return [field.strip() for field in line.split("\t")]
-
-
-def _count(header: Mapping[str, str], key: str, path: Path) -> int:
-    try:
-        return int(header[key])
-    except (KeyError, ValueError):
-        raise InputError(f"{path}, line 3: expected a whole number for {key}, found {header.get(key)!r}") from None
-
-
-def _expect(where: str, what: str, expected: int, found: int) -> None:
-    if expected != found:
-        raise InputError(f"{where}: expected {expected} {what}, found {found}")
-
-
-def _trc_row(line: str, names: tuple[str, ...], where: str) -> list[float]:
-    """One frame: number, time and three coordinates a marker; empty fields are NaN."""
-    fields = _fields(line)
-    expected = 2 + 3 * len(names)
-    while len(fields) > expected and not fields[-1]:
-        fields.pop()
-    _expect(where, f"fields (frame, time and 3 for each of {len(names)} markers)", expected, len(fields))
-    try:
-        return [_float(field) if field else np.nan for field in fields]
-    except ValueError:
-        bad = next(i for i, field in enumerate(fields) if field and not _is_number(field))
-        column = "frame" if bad == 0 else "time" if bad == 1 else f"marker {names[(bad - 2) // 3]}"
-        raise InputError(f"{where}, {column}: expected a number, found {fields[bad]!r}") from None
-
-
-def _float(field: str) -> float:
-    """A number, or NaN. Errors: ValueError, for infinity too: no marker is there."""
-    if math.isinf(value := float(field)):
-        raise ValueError(field)
-    return value
-
-
-def _is_number(field: str) -> bool:
-    try:
-        _float(field)
-    except ValueError:
-        return False
-    return True
-
-
-def _check_time(time: Array, numbers: list[int], path: Path) -> None:
-    """Errors: InputError where time does not increase."""
-    for i in np.flatnonzero(~(np.diff(time) > 0)):
-        raise InputError(f"{path}, line {numbers[i + 1]}: expected a time after {time[i]:g} s, found {time[i + 1]:g}")
-
-
-def _number(value: float) -> str:
-    return f"{value:.9g}"
+def _write(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines("\t".join(row) + "\n" for row in rows)
 
 
 # --- tables over time ------------------------------------------------------------------------------------------------
@@ -156,57 +100,75 @@ class Storage:
     source: str
 
     def column(self, name: str) -> Array:
-        """One column, shape (rows,). Errors: InputError with the columns that there are."""
+        """One column, shape (rows,). Errors: RecordingError with the columns that there are."""
+        if self.columns.count(name) > 1:
+            raise RecordingError(f"{self.source}: expected one column {name!r}, found {self.columns.count(name)}")
         if name not in self.columns:
-            raise InputError(f"{self.source}: expected a column {name!r}, found {', '.join(self.columns)}")
+            raise RecordingError(f"{self.source}: expected a column {name!r}, found {', '.join(self.columns)}")
         return self.data[:, self.columns.index(name)]
 
 
-def read_storage(path: str | Path) -> Storage:
-    """A MOT or STO file with a modern (`nColumns=`) or legacy (`datacolumns`) header. Errors: InputError."""
+def read_storage(path: str | Path, uniform: bool = False) -> Storage:
+    """A MOT or STO file with a modern (`nColumns=`) or legacy (`datacolumns`) header.
+
+    uniform: refuse rows that are missing. Errors: RecordingError.
+    """
     path = Path(path)
-    text = lines(path)
-    end = next((i for i, line in enumerate(text) if line.strip().lower() == "endheader"), None)
-    if end is None:
-        raise InputError(f"{path}, line {len(text)}: expected 'endheader', found the end of the file")
-    header = {key.lower(): value for key, value in map(_header_item, text[:end])}
-    filled = [(number, line.split()) for number, line in enumerate(text[end + 1 :], start=end + 2) if line.strip()]
-    if not filled or filled[0][1][0].lower() != "time":
-        raise InputError(f"{path}, line {end + 2}: expected a line of column names that starts with 'time'")
-    (label_line, columns), rows = filled[0], filled[1:]
-    width = header.get("ncolumns", header.get("datacolumns", str(len(columns))))
-    _expect(f"{path}, line {label_line}", "column names (as the header says)", _whole(width, path), len(columns))
-    data = np.array([_storage_row(fields, columns, f"{path}, line {number}") for number, fields in rows])
-    length = header.get("nrows", header.get("datarows", str(len(rows))))
-    last = rows[-1][0] if rows else label_line
-    _expect(f"{path}, line {last}", "rows (as the header says) up to here", _whole(length, path), len(rows))
-    if not rows:
-        raise InputError(f"{path}, line {last}: expected rows of numbers, found none")
-    _check_time(data[:, 0], [number for number, _ in rows], path)
+    rows = text.lines(path)
+    header: dict[str, str] = {}
+    number = 0
+    for i, line in rows:
+        number = i
+        if line.strip().lower() == "endheader":
+            break
+        key, value = _header_item(line)
+        header[key.lower()] = value
+    else:
+        raise RecordingError(f"{path}, line {number}: expected 'endheader', found the end of the file")
+    label_line, labels = next(((i, line.split()) for i, line in rows if line.strip()), (number + 1, []))
+    if not labels or labels[0].lower() != "time":
+        raise RecordingError(f"{path}, line {label_line}: expected a line of column names that starts with 'time'")
+    width = header.get("ncolumns", header.get("datacolumns", str(len(labels))))
+    where = f"{path}, line {label_line}"
+    text.expect(
+        where, "column names (as the header says)", text.whole(width, "of columns", f"{path}, header"), len(labels)
+    )
+    found = text.table(path, rows, [f"column {label!r}" for label in labels])
+    length = header.get("nrows", header.get("datarows", str(len(found.line))))
+    last = found.line[-1] if len(found.line) else label_line
+    expected = text.whole(length, "of rows", f"{path}, header")
+    text.expect(f"{path}, line {last}", "rows (as the header says) up to here", expected, len(found.line))
+    if not len(found.line):
+        raise RecordingError(f"{path}, line {last}: expected rows of numbers, found none")
+    text.check_time(found, 0, path, uniform)
     degrees = {"yes": True, "no": False}.get(header.get("indegrees", "").lower())
-    return Storage(columns=tuple(columns), data=data, in_degrees=degrees, source=str(path))
+    return Storage(columns=tuple(labels), data=found.data, in_degrees=degrees, source=str(path))
 
 
 def write_storage(path: str | Path, name: str, time: Array, columns: Mapping[str, Array], in_degrees: bool) -> None:
-    """Write a MOT or STO file. name: the title OpenSim shows; columns: shape (n,) each."""
+    """Write a MOT or STO file. name: the title OpenSim shows; columns: shape (n,) each. Read back, it is the same."""
     table = np.column_stack([time, *columns.values()])
     degrees = "yes" if in_degrees else "no"
     head = [name, "version=1", f"nRows={len(table)}", f"nColumns={table.shape[1]}", f"inDegrees={degrees}", "endheader"]
-    body = ["\t".join(["time", *columns]), *("\t".join(map(_number, row)) for row in table)]
-    Path(path).write_text("\n".join([*head, *body]) + "\n", encoding="utf-8")
+    body = (list(map(repr, row.tolist())) for row in table)
+    _write(Path(path), itertools.chain(([line] for line in head), [["time", *columns]], body))
 
 
 def read_mot(path: str | Path, in_degrees: bool | None = None) -> Motion:
     """A motion of OpenSim coordinates [rad, m]. A coordinate that the file does not have is NaN.
 
-    in_degrees: where the header does not say. Errors: InputError.
+    in_degrees: where the header does not say. Errors: RecordingError, also where it says otherwise.
     """
     storage = read_storage(path)
-    degrees = storage.in_degrees if in_degrees is None else in_degrees
+    stated = storage.in_degrees
+    if stated is not None and in_degrees not in (None, stated):
+        yes, no = ("yes", "no") if in_degrees else ("no", "yes")
+        raise RecordingError(f"{path}: expected inDegrees={yes} as asked for, found inDegrees={no} in the header")
+    degrees = in_degrees if stated is None else stated
     if degrees is None:
-        raise InputError(f"{path}: expected inDegrees=yes or no in the header, found neither; say in_degrees")
+        raise RecordingError(f"{path}: expected inDegrees=yes or no in the header, found neither; say in_degrees")
     if not set(storage.columns) & set(COORDINATES):
-        raise InputError(f"{path}: expected coordinates such as knee_angle_r, found {', '.join(storage.columns)}")
+        raise RecordingError(f"{path}: expected coordinates such as knee_angle_r, found {', '.join(storage.columns)}")
     values = np.full((len(storage.data), len(COORDINATES)), np.nan)
     for i, name in enumerate(COORDINATES):
         if name in storage.columns:
@@ -216,45 +178,71 @@ def read_mot(path: str | Path, in_degrees: bool | None = None) -> Motion:
     return Motion(time=storage.data[:, 0], values=values)
 
 
-def write_mot(path: str | Path, motion: Motion) -> None:
-    """Write a motion as OpenSim opens it: angles in degrees, translations in metres."""
+def write_mot(path: str | Path, motion: Motion, in_degrees: bool = True) -> None:
+    """Write a motion as OpenSim opens it: angles in degrees, or in radians (then to the bit), translations in metres.
+
+    A coordinate that is not known anywhere is left out.
+    """
     columns = {name: motion.coordinate(name) for name in COORDINATES}
-    degrees = {name: value if name in TRANSLATIONS else np.degrees(value) for name, value in columns.items()}
-    write_storage(path, "Coordinates", motion.time, degrees, in_degrees=True)
+    known = {name: value for name, value in columns.items() if not np.isnan(value).all()} or columns
+    if in_degrees:
+        known = {name: value if name in TRANSLATIONS else np.degrees(value) for name, value in known.items()}
+    write_storage(path, "Coordinates", motion.time, known, in_degrees=in_degrees)
 
 
-def read_plates(path: str | Path) -> Plates:
-    """Force plates of a MOT or STO file: columns `..._vx` (force [N]) and `..._px` (centre of pressure [m]), Y up."""
-    storage = read_storage(path)
+def read_plates(path: str | Path, up: str = "y") -> Plates:
+    """Force plates of a MOT or STO file, Y up, as OpenSim has them.
+
+    Columns: `NAME_vx` (force [N]), `NAME_px` (where it acts [m]) and, where there are any, its moment [Nm] by one of
+    the names of `_moments`. NAME contains `force`: ground_force, 1_ground_force, ground_force_2. up: z where the
+    file's vertical is Z. Errors: RecordingError, also where the ground does not push up.
+    """
+    storage = read_storage(path, uniform=True)
     names = [m[1] for column in storage.columns if (m := re.fullmatch(r"(.*force.*)_vx", column))]
     if not names:
-        raise InputError(f"{path}: expected force columns such as ground_force_vx, found {', '.join(storage.columns)}")
+        raise RecordingError(
+            f"{path}: expected force columns such as ground_force_vx, found {', '.join(storage.columns)}"
+        )
 
-    def vectors(kind: str) -> Array:
-        columns = [[storage.column(f"{name}_{kind}{axis}") for axis in "xyz"] for name in names]
-        return np.nan_to_num(np.array(columns).transpose(2, 0, 1))
+    def vectors(prefixes: Sequence[str]) -> Array:
+        columns = [[storage.column(f"{prefix}{axis}") for axis in "xyz"] for prefix in prefixes]
+        return text.turned(np.array(columns).transpose(2, 0, 1), text.turn(up, str(path)))
 
-    return Plates(
-        names=tuple(names), time=storage.data[:, 0], force=vectors("v"), centre=vectors("p"), source=storage.source
+    moments = [_moments(name, storage.columns) for name in names]
+    known = [prefix for prefix in moments if prefix is not None]
+    if known and len(known) < len(names):
+        without = names[moments.index(None)]
+        raise RecordingError(f"{path}: expected the moment of every plate or of none, found none of {without!r}")
+    force = vectors([f"{name}_v" for name in names])
+    plates = Plates(
+        names=tuple(names),
+        time=storage.data[:, 0],
+        force=force,
+        centre=vectors([f"{name}_p" for name in names]),
+        moment=vectors(known) if known else None,
+        source=storage.source,
     )
+    _check_push(plates)
+    return plates
+
+
+def _moments(name: str, columns: tuple[str, ...]) -> str | None:
+    """What the columns of a plate's moment are called before their axis; None where there are none."""
+    torque, moment = name.replace("force", "torque"), name.replace("force", "moment")
+    forms = (f"{name}_m", f"{name}_t", f"{torque}_", f"{moment}_", f"{torque}_m", f"{torque}_t", f"{moment}_m")
+    return next((form for form in forms if f"{form}x" in columns), None)
+
+
+def _check_push(plates: Plates) -> None:
+    """Errors: RecordingError where the mean force of all plates is large and points anywhere but up."""
+    total = plates.force.sum(axis=1).mean(axis=0)
+    if np.linalg.norm(total) > LOADED and total[1] < 0.5 * np.linalg.norm(total):
+        found = ", ".join(f"{axis} {newtons:.0f}" for axis, newtons in zip("XYZ", total, strict=True))
+        raise RecordingError(
+            f"{plates.source}: expected the ground to push up along Y, found a mean force of {found} N; say up"
+        )
 
 
 def _header_item(line: str) -> tuple[str, str]:
     key, _, value = line.strip().partition("=") if "=" in line else line.strip().partition(" ")
     return key.strip(), value.strip()
-
-
-def _whole(value: str, path: Path) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise InputError(f"{path}: expected a whole number of rows and columns, found {value!r}") from None
-
-
-def _storage_row(fields: list[str], columns: list[str], where: str) -> list[float]:
-    _expect(where, "numbers", len(columns), len(fields))
-    try:
-        return [_float(field) for field in fields]
-    except ValueError:
-        bad = next(i for i, field in enumerate(fields) if not _is_number(field))
-        raise InputError(f"{where}, column {columns[bad]!r}: expected a number, found {fields[bad]!r}") from None
