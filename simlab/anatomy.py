@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -43,6 +44,7 @@ PASSIVE_COLUMNS = (
     "stop_torque",
     "stop_rate",
 )
+MASSLESS_ARM = ("humerus_1", "humerus_2")
 JOINT_CENTRES = {"hip": "femur", "knee": "tibia", "ankle": "talus"}
 """Joint centre -> the link whose origin it is."""
 ARCH = "arch"
@@ -54,11 +56,12 @@ Row = dict[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skeleton:
-    """The tree of 22 links of one person; link 0 is the pelvis, every other link turns about one hinge.
+    """The tree of the links of one person, n = 22, or 32 with arms; link 0 is the pelvis, every other link turns about
+    one hinge.
 
-    parent (22,) int32, -1 for the pelvis; pos: hinge in the parent's frame [m] (22, 3); axis: unit vector in the
-    parent's frame (22, 3); mass [kg] (22,); com: in the link's frame [m] (22, 3); inertia: about the centre of mass, in
-    the link's axes [kg m2] (22, 3, 3); pelvis_origin: the origin of OpenSim's pelvis in link 0 [m] (3,). At zero angles
+    parent (n,) int32, -1 for the pelvis; pos: hinge in the parent's frame [m] (n, 3); axis: unit vector in the
+    parent's frame (n, 3); mass [kg] (n,); com: in the link's frame [m] (n, 3); inertia: about the centre of mass, in
+    the link's axes [kg m2] (n, 3, 3); pelvis_origin: the origin of OpenSim's pelvis in link 0 [m] (3,). At zero angles
     the axes of all links are parallel.
     """
 
@@ -178,20 +181,21 @@ def body_origin(link: str) -> Array:
     return readonly(-_origins().get(link, np.zeros(3)), 3)
 
 
-def skeleton(sex: str, mass: float, height: float) -> Skeleton:
+def skeleton(sex: str, mass: float, height: float, arms: bool = False) -> Skeleton:
     """The tree of a person: sex `female` or `male`, mass [kg], height [m]. Errors: InputError for an unknown sex.
 
     Thigh, shank and foot after de Leva 1996 (doi 10.1016/0021-9290(95)00178-6); the pelvis and the trunk with arms
-    share the rest as in the reference model.
+    share the rest as in the reference model. arms: as links of their own, after the legs; otherwise the trunk's.
     """
     scale = height / REFERENCE_HEIGHT
     hinges = [row for row in _table("joints.csv") if row["kind"] in ("free", "hinge")]
     central = [row for row in hinges if row["link"] in CENTRAL]
-    leg = [row for row in hinges if row["link"] not in CENTRAL]
+    limbs = [[row for row in hinges if row["link"] not in CENTRAL]] + [_arm()] * arms
     links = [(row, "", np.eye(3)) for row in central]
-    links += [(row, suffix, mirror) for suffix, mirror in (("_r", np.eye(3)), ("_l", MIRROR)) for row in leg]
+    sides = ("_r", np.eye(3)), ("_l", MIRROR)
+    links += [(row, suffix, mirror) for limb in limbs for suffix, mirror in sides for row in limb]
     names = tuple(row["link"] + suffix for row, suffix, _ in links)
-    bodies = _segments(sex, mass, scale)
+    bodies = _segments(sex, mass, scale, arms)
     parent, pos, axis, masses, coms, inertias = [], [], [], [], [], []
     for row, suffix, mirror in links:
         above = row["parent"] + ("" if row["parent"] in names else suffix)
@@ -227,7 +231,7 @@ Body = tuple[float, Array, Array]
 """Mass [kg], centre of mass in the link's frame [m], inertia about it [kg m2]."""
 
 
-def _segments(sex: str, mass: float, scale: float) -> dict[str, Body]:
+def _segments(sex: str, mass: float, scale: float, arms: bool) -> dict[str, Body]:
     """Mass properties of the links that carry mass, right side."""
     parts = {row["segment"]: row for row in _table("anthropometry.csv") if row["sex"] == sex}
     if not parts:
@@ -239,6 +243,8 @@ def _segments(sex: str, mass: float, scale: float) -> dict[str, Body]:
     rest = mass - 2 * sum(m for m, _, _ in out.values())
     reference = {"pelvis": _reference_body("pelvis"), "torso": _trunk()}
     total = sum(m for m, _, _ in reference.values())
+    if arms:
+        reference |= {"torso": _reference_body("torso")} | _arm_bodies()
     for link, (m, com, inertia) in reference.items():
         # Mass m changes by rest / total and lengths by scale.
         out[link] = (m * rest / total, scale * (com - _origins()[link]), inertia * rest / total * scale**2)
@@ -300,12 +306,14 @@ def _trunk() -> Body:
     frames = {"torso": (np.eye(3), np.zeros(3))}
     pieces = [_reference_body("torso")]
     for row in _table("joints.csv"):
-        if row["kind"] != "fixed" or row["parent"] not in frames:
+        if row["kind"] not in ("arm", "fixed") or row["parent"] not in frames:
             continue
         R, p = frames[row["parent"]]
         axis = _unit(_numbers(row, "axis_x", "axis_y", "axis_z"))
         turn = rotations.about(axis, float(row["angle"]))
         frames[row["link"]] = R, p = R @ turn, p + R @ _numbers(row, "x", "y", "z")
+        if row["link"] in MASSLESS_ARM:
+            continue
         m, com, inertia = _reference_body(row["link"])
         for mirror in (np.eye(3), MIRROR):
             pieces.append((m, mirror @ (p + R @ com), mirror @ R @ inertia @ R.T @ mirror))
@@ -315,9 +323,69 @@ def _trunk() -> Body:
     return total, centre, inertia
 
 
+@cache
+def _arm() -> list[Row]:
+    return [row for row in _table("joints.csv") if row["kind"] == "arm"]
+
+
+@cache
+def _arm_bodies() -> dict[str, Body]:
+    """The bodies of the right arm of the reference model; the hand is one with the radius."""
+    out = {name: _reference_body(name) for name in ("humerus", "ulna", "radius")}
+    m, com, inertia = _reference_body("hand")
+    row = next(row for row in _table("joints.csv") if row["link"] == "hand")
+    parts = [out["radius"], (m, com + _numbers(row, "x", "y", "z"), inertia)]
+    total = sum(m for m, _, _ in parts)
+    centre = sum((m * com for m, com, _ in parts), np.zeros(3)) / total
+    return out | {"radius": (total, centre, sum((i + m * _offset(c - centre) for m, c, i in parts), np.zeros((3, 3))))}
+
+
 def _offset(d: Array) -> Array:
     """Inertia of a unit mass at d [m] about the origin [m2]."""
     return np.asarray(d @ d * np.eye(3) - np.outer(d, d))
+
+
+# --- proportions -----------------------------------------------------------------------------------------------------
+
+LENGTHWISE = {
+    "pelvis_width": (("pelvis",), 2),
+    "trunk_length": (("torso",), 1),
+    "thigh_length": (("femur",), 1),
+    "shank_length": (("tibia",), 1),
+    "foot_length": (("calcn", "forefoot"), 0),
+    "upper_arm_length": (("humerus",), 1),
+    "forearm_length": (("ulna", "radius"), 1),
+}
+"""Proportion -> the links that it makes longer, and the axis of theirs (0 X, 1 Y, 2 Z) along which it does."""
+
+
+def stretch(names: tuple[str, ...], proportions: Mapping[str, float]) -> Array:
+    """How much longer each link is along its axes than in the reference skeleton of the same stature, (n, 3)."""
+    out = np.ones((len(names), 3))
+    for name, factor in proportions.items():
+        links, axis = LENGTHWISE[name]
+        for i, link in enumerate(names):
+            if link.removesuffix("_r").removesuffix("_l") in links:
+                out[i, axis] = factor
+    return readonly(out, None, 3)
+
+
+def stretched(skeleton: Skeleton, by: Array) -> Skeleton:
+    """The skeleton with what its links carry farther out by (n, 3), each along its own axes; masses stay."""
+    if (by == 1.0).all():
+        return skeleton
+    parent = np.maximum(skeleton.parent, 0)
+    # The second moments of mass grow with the lengths; inertia is their trace less themselves.
+    second = np.trace(skeleton.inertia, axis1=1, axis2=2)[:, None, None] / 2 * np.eye(3) - skeleton.inertia
+    second = by[:, :, None] * second * by[:, None, :]
+    inertia = np.trace(second, axis1=1, axis2=2)[:, None, None] * np.eye(3) - second
+    return replace(
+        skeleton,
+        pos=readonly(skeleton.pos * by[parent], None, 3),
+        com=readonly(skeleton.com * by, None, 3),
+        inertia=readonly(inertia, None, 3, 3),
+        pelvis_origin=readonly(skeleton.pelvis_origin * by[0], 3),
+    )
 
 
 # --- muscles ---------------------------------------------------------------------------------------------------------

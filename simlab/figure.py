@@ -42,14 +42,15 @@ def simulated(result: Result, label: str) -> Figure:
 
 def _bodies(result: Result) -> dict[str, Array]:
     """World transforms (n, 4, 4) of the bodies in OpenSim's frames."""
-    frames = _links(result)
-    size = result.model.subject.height_m / anatomy.REFERENCE_HEIGHT
+    model, frames = result.model, _links(result)
+    size = model.subject.height_m / anatomy.REFERENCE_HEIGHT
     out = {}
     for name, frame in frames.items():
         body, mirror = (name[:-2], 1.0 if name.endswith("_r") else -1.0) if name[-2:] in ("_r", "_l") else (name, 1.0)
         if body in BODIES:
             offset = anatomy.body_origin(body) * size * [1.0, 1.0, mirror]
-            out[name] = frame @ _transform(np.eye(3)[None], np.zeros((1, 3)), offset)
+            stretch = model.stretch[model.link(name)] if name in model.skeleton.names else np.ones(3)
+            out[name] = frame @ _transform(np.diag(stretch)[None], np.zeros((1, 3)), offset)
     return out
 
 
@@ -70,7 +71,8 @@ def _links(result: Result) -> dict[str, Array]:
     for suffix, mirror in (("_r", 1.0), ("_l", -1.0)):
         tilt, place = anatomy.patella(run.q[:, 6 + names.index("knee_1" + suffix)])
         flip = np.array([1.0, 1.0, mirror])
-        local = _transform(tilt * flip[:, None] * flip, place * size * flip, np.zeros(3))
+        stretch = model.stretch[model.link("femur" + suffix)]
+        local = _transform(tilt * flip[:, None] * flip, place * size * stretch * flip, np.zeros(3))
         out["patella" + suffix] = out["femur" + suffix] @ local
     return out
 
@@ -83,8 +85,8 @@ def _transform(rotation: Array, origin: Array, offset: Array) -> Array:
 
 
 def _muscles(result: Result) -> list[MusclePath]:
-    size = result.model.subject.height_m / anatomy.REFERENCE_HEIGHT
-    muscles, run = result.model.muscles, result.run
+    model, run = result.model, result.run
+    size, muscles = model.subject.height_m / anatomy.REFERENCE_HEIGHT, model.muscles
     paths, links = anatomy.path_points(), _links(result)
     out = []
     for leg, (side, suffix) in enumerate(SUFFIX.items()):
@@ -92,8 +94,10 @@ def _muscles(result: Result) -> list[MusclePath]:
         for k, name in enumerate(muscles.names):
             world = []
             for body, xyz in paths[name]:
-                frame = links[body if body in links else body + suffix]
-                world.append(frame[:, :3, 3] + frame[:, :3, :3] @ (np.asarray(xyz) * size * mirror))
+                link = body if body in links else body + suffix
+                frame = links[link]
+                longer = model.stretch[model.link(link)] if link in model.skeleton.names else 1.0
+                world.append(frame[:, :3, 3] + frame[:, :3, :3] @ (np.asarray(xyz) * size * longer * mirror))
             radius = float(np.sqrt(muscles.F0[leg, k] / SPECIFIC_TENSION / np.pi))
             out.append(
                 MusclePath(

@@ -229,7 +229,7 @@ def _knees(model: Model, ticks: _Ticks, force: Array) -> dict[str, Array]:
     """
     size = model.subject.height_m / anatomy.REFERENCE_HEIGHT
     place = _places(model, ticks, size)
-    R, centre = place["tibia"]
+    R, centre, _ = place["tibia"]
 
     def in_tibia(vectors: Array) -> Array:
         return np.einsum("nsji,nsj->nsi", R, vectors)
@@ -264,20 +264,23 @@ def _knees(model: Model, ticks: _Ticks, force: Array) -> dict[str, Array]:
     }
 
 
-Places = dict[str, tuple[Array, Array]]
+Places = dict[str, tuple[Array, Array, Array]]
 
 
 def _places(model: Model, ticks: _Ticks, size: float) -> Places:
-    """Bone -> its rotation (n, 2, 3, 3) and the origin of its link (n, 2, 3), the left one mirrored."""
+    """Bone -> its rotation (n, 2, 3, 3), the origin of its link (n, 2, 3), the left one mirrored, and its size against
+    the reference skeleton along its axes (3,)."""
     out = {}
     for name in (*THIGH[:2], *SHANK):
         links = [model.link(name if name == "pelvis" else name + suffix) for suffix in SUFFIX.values()]
         rotation = ticks.rotation[:, links] @ model.turned[links]
-        out[name] = SEEN[..., None] * rotation * SEEN[:, None], ticks.origin[:, links] * SEEN
-    R, p = out["femur"]
+        sizes = size * model.stretch[links[0]]
+        out[name] = SEEN[..., None] * rotation * SEEN[:, None], ticks.origin[:, links] * SEEN, sizes
+    R, p, sizes = out["femur"]
     bend = ticks.angle[..., KNEE.start]
     turn, place = anatomy.patella(bend.ravel())
-    out["patella"] = R @ turn.reshape(*bend.shape, 3, 3), p + _turned(R, size * place.reshape(*bend.shape, 3))
+    whole = np.full(3, size)
+    out["patella"] = R @ turn.reshape(*bend.shape, 3, 3), p + _turned(R, sizes * place.reshape(*bend.shape, 3)), whole
     return out
 
 
@@ -352,8 +355,8 @@ def _straight(
     """
 
     def world(link: str, point: Array) -> Array:
-        R, p = place[link]
-        return np.asarray(p + R @ (size * point))
+        R, p, sizes = place[link]
+        return np.asarray(p + R @ (sizes * point))
 
     upper, lower = world(*above), world(*below)
     ends = [upper, lower]

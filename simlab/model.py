@@ -96,13 +96,15 @@ class Band:
 class Model:
     """One person, ready to be simulated. Every array is read-only, SI.
 
-    skeleton: the tree of 22 links; turned (22, 3, 3): what a deformity of the bones turns their contents by, see
+    skeleton: the tree of 22 links; stretch (22, 3): how much longer each is along its axes than the reference skeleton
+    of this stature; turned (22, 3, 3): what a deformity of the bones turns their contents by, see
     simlab.alignment; passive: joint tissue, shape (2, 9, 9), see simlab.kernels.passive;
     points: landmark name -> (link, position in the link [m]).
     """
 
     subject: Subject
     skeleton: anatomy.Skeleton
+    stretch: Array
     turned: Array
     muscles: MuscleSet
     passive: Array
@@ -142,18 +144,21 @@ class Model:
 
 def build(subject: Subject) -> Model:
     """The model of a subject: generic anatomy, scaled to mass and height, with the deficits written into its data."""
-    straight = anatomy.skeleton(subject.sex, subject.mass_kg, subject.height_m)
+    generic = anatomy.skeleton(subject.sex, subject.mass_kg, subject.height_m)
+    stretch = anatomy.stretch(generic.names, subject.proportions.model_dump())
+    straight = anatomy.stretched(generic, stretch)
     turned = alignment.turned(straight, subject)
     skeleton = alignment.align(straight, turned)
     return Model(
         subject=subject,
         skeleton=skeleton,
+        stretch=stretch,
         turned=turned,
         muscles=_muscles(subject),
         passive=_passive(subject),
-        spheres=_spheres(subject, skeleton.names, turned),
+        spheres=_spheres(subject, skeleton.names, stretch, turned),
         band=_band(subject, skeleton),
-        points=_points(subject, skeleton.names, turned),
+        points=points(subject, skeleton.names, stretch, turned),
     )
 
 
@@ -264,7 +269,7 @@ def _passive(subject: Subject) -> Array:
     return readonly(table, 2, 9, 9)
 
 
-def _spheres(subject: Subject, names: tuple[str, ...], turned: Array) -> Spheres:
+def _spheres(subject: Subject, names: tuple[str, ...], stretch: Array, turned: Array) -> Spheres:
     """The soles. Pronation is a varus posting: the medial spheres sit higher, so the foot must roll to lie flat. An
     insole lowers what it lies under."""
     size = subject.height_m / anatomy.REFERENCE_HEIGHT
@@ -281,7 +286,7 @@ def _spheres(subject: Subject, names: tuple[str, ...], turned: Array) -> Spheres
             if row.name == anatomy.ARCH:
                 raised, under = 0.0, insole.arch_support_mm
             link = names.index(row.link + suffix)
-            centre = (np.asarray(row.centre) + [0.0, raised, 0.0]) * size * mirror
+            centre = (np.asarray(row.centre) + [0.0, raised, 0.0]) * size * mirror * stretch[link]
             labels.append(row.name + suffix)
             links.append(link)
             centres.append(turned[link] @ (centre - [0.0, 1e-3 * under, 0.0]))
@@ -320,7 +325,8 @@ def _band(subject: Subject, skeleton: anatomy.Skeleton) -> Band:
     )
 
 
-def _points(subject: Subject, names: tuple[str, ...], turned: Array) -> dict[str, tuple[int, Array]]:
+def points(subject: Subject, names: tuple[str, ...], stretch: Array, turned: Array) -> dict[str, tuple[int, Array]]:
+    """Joint centres and bony landmarks: name -> (link, position in it [m]) of the tree with links of these names."""
     size = subject.height_m / anatomy.REFERENCE_HEIGHT
     out = {}
     for row in anatomy.landmarks():
@@ -329,7 +335,7 @@ def _points(subject: Subject, names: tuple[str, ...], turned: Array) -> dict[str
             name = row.name if row.midline else row.name + suffix
             place = names.index(link)
             turn = np.eye(3) if row.name == "greater_trochanter" else turned[place]  # on the femur above its twist
-            out[name] = (place, readonly(turn @ (np.asarray(row.position) * size * [1.0, 1.0, mirror]), 3))
+            out[name] = (place, readonly(turn @ (np.asarray(row.position) * size * [1, 1, mirror] * stretch[place]), 3))
     return out
 
 

@@ -18,6 +18,8 @@ Part = Field(default=None, ge=0.1, le=2.0)
 Tightness = Field(default=0.0, ge=0.0, le=1.0)
 Insert = Field(default=0.0, ge=0.0, le=40.0)
 SIDES = ("right", "left")
+PARTS = ("supports", "proportions")
+"""What a subject has beside two legs."""
 
 
 class _Config(BaseModel):
@@ -140,6 +142,22 @@ class Supports(_Config):
         return self
 
 
+Proportion = Field(default=1.0, ge=0.7, le=1.4)
+
+
+class Proportions(_Config):
+    """Lengths of segments relative to the reference skeleton of the same stature. Muscles keep their paths: a longer
+    bone means a tendon that is as much longer."""
+
+    pelvis_width: float = Proportion
+    trunk_length: float = Proportion
+    thigh_length: float = Proportion
+    shank_length: float = Proportion
+    foot_length: float = Proportion
+    upper_arm_length: float = Proportion
+    forearm_length: float = Proportion
+
+
 class Subject(_Config):
     """A person. Masses in kilograms, lengths in metres."""
 
@@ -148,6 +166,7 @@ class Subject(_Config):
     sex: Literal["female", "male"] = "female"
     mass_kg: float = Field(default=62.0, ge=35.0, le=160.0)
     height_m: float = Field(default=1.68, ge=1.35, le=2.15)
+    proportions: Proportions = Proportions()
     muscle_paths: Literal["anatomical", "torque_balanced"] = "anatomical"
     """An assumption. torque_balanced: hip rotation arms that keep the strength of rotation even over flexion
     (simlab.paths.balanced); no anatomy, but the bound of what that uncertainty can do."""
@@ -193,9 +212,10 @@ def change(subject: Subject, settings: list[str], source: str = "--set") -> Subj
         if not separator or not text.strip():
             raise InputError(f"{source} {setting}: expected KEY=VALUE, such as right.gluteus_medius_strength=0.5")
         *path, name = key.strip().split(".")
-        if path and path[0] not in (*SIDES, "both", "supports"):
-            raise InputError(f"{source} {setting}: unknown part '{path[0]}', expected right, left, both or supports")
-        if name in (*SIDES, "both", "supports", "muscles"):
+        if path and path[0] not in (*SIDES, "both", *PARTS):
+            expected = f"right, left, both, {' or '.join(PARTS)}"
+            raise InputError(f"{source} {setting}: unknown part '{path[0]}', expected {expected}")
+        if name in (*SIDES, "both", *PARTS, "muscles"):
             raise InputError(f"{source} {setting}: expected a dial, such as right.adductor_tightness=0.4")
         for side in SIDES if "both" in path else ("",):
             place = data
@@ -210,7 +230,8 @@ def change(subject: Subject, settings: list[str], source: str = "--set") -> Subj
 def dial_keys() -> set[str]:
     """Every key that `change` takes, but for the name."""
     sides = (*SIDES, "both")
-    body = set(Subject.model_fields) - {"name", "supports", *SIDES}
+    body = set(Subject.model_fields) - {"name", *PARTS, *SIDES}
+    body |= {f"proportions.{name}" for name in Proportions.model_fields}
     legs = {f"{side}.{name}" for side in sides for name in Leg.model_fields if name != "muscles"}
     muscles = {
         f"{side}.muscles.{name}.{quality}"

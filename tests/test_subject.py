@@ -127,7 +127,7 @@ def test_every_dial_that_is_listed_can_be_turned() -> None:
         ("supports.band_stiffness_n_per_m=-3", ["greater than 0", "above 0 to 5000", "-3"]),
         ("right.muscles.glmed1=3", ["right.muscles.glmed1.strength", "found 3"]),
         ("right.genu_valgum_deg=25", ["-20 to 20", "25"]),
-        ("mass_kg.x=3", ["mass_kg", "right, left, both or supports"]),
+        ("mass_kg.x=3", ["mass_kg", "right, left, both, supports or proportions"]),
         ("right.adductor_tightness.x=1", ["adductor_tightness", "nothing below"]),
     ],
 )
