@@ -1,4 +1,5 @@
 # Rigid-body kinematics and dynamics of the leg tree; the maths and the conventions are in _kinematics.pxd.
+from _math cimport cross, dot
 from _kinematics cimport Pose, Tree, com_jacobian as centre, frames, mass_bias as dynamics, motion, point_jacobian as point
 
 DEF LINKS = 64
@@ -77,3 +78,47 @@ def com_jacobian(
     with nogil:
         motion(&tree, &q[0], &v[0], &at)
         centre(&tree, &at, &c[0], &J[0, 0], &jdv[0])
+
+
+def inverse_dynamics(
+    const int[::1] parent, const double[:, ::1] pos, const double[:, ::1] axis, const double[::1] mass,
+    const double[:, ::1] com, const double[:, :, ::1] inertia, const double[:, ::1] q, const double[:, ::1] v,
+    const double[:, ::1] a, const double[::1] gravity, const int[::1] link, const double[:, :, ::1] force,
+    const double[:, :, ::1] point, const double[:, :, ::1] moment, double[:, ::1] tau
+):
+    """Generalised forces tau (f, n + 5) that make the tree move as it does: M a + h less what acts from outside.
+
+    q (f, n + 6), v, a (f, n + 5): states, rates and their derivatives; on each of the links (k,) act a force [N] at a
+    point [m] and a moment [Nm], world axes (f, k, 3). tau[:, :6]: force and moment about the origin of link 0 that
+    nothing accounts for (the residual), then the hinge torques.
+    """
+    cdef Tree tree = _tree(parent, pos, axis)
+    cdef Pose at
+    cdef int f, i, j, k, u, columns = tree.n + 5
+    cdef double M[(LINKS + 5) * (LINKS + 5)]
+    cdef double h[LINKS + 5]
+    cdef double r[3]
+    cdef double t[3]
+    tree.mass, tree.com, tree.inertia = &mass[0], &com[0, 0], &inertia[0, 0, 0]
+    with nogil:
+        for f in range(q.shape[0]):
+            motion(&tree, &q[f, 0], &v[f, 0], &at)
+            dynamics(&tree, &at, &gravity[0], M, h)
+            for i in range(columns):
+                tau[f, i] = h[i]
+                for j in range(columns):
+                    tau[f, i] += M[columns * i + j] * a[f, j]
+            for k in range(link.shape[0]):
+                for j in range(3):
+                    tau[f, j] -= force[f, k, j]
+                    r[j] = point[f, k, j] - at.p[j]
+                cross(r, &force[f, k, 0], t)
+                for j in range(3):
+                    tau[f, 3 + j] -= moment[f, k, j] + t[j]
+                u = link[k]
+                while u > 0:
+                    for j in range(3):
+                        r[j] = point[f, k, j] - at.p[3 * u + j]
+                    cross(r, &force[f, k, 0], t)
+                    tau[f, 5 + u] -= dot(at.z + 3 * u, t) + dot(at.z + 3 * u, &moment[f, k, 0])
+                    u = tree.parent[u]

@@ -145,7 +145,8 @@ class Sex:
 
 
 @cache
-def _table(name: str) -> tuple[Row, ...]:
+def table(name: str) -> tuple[Row, ...]:
+    """The rows of a table of `models/`."""
     text = tables.models().joinpath(name).read_text(encoding="utf-8")
     return tuple(csv.DictReader(text.splitlines()))
 
@@ -170,7 +171,7 @@ def _frozen(values: Any, dtype: type) -> Any:
 @cache
 def _origins() -> dict[str, Array]:
     """Link -> its origin (the hinge) in the frame of the OpenSim body of the same name [m]."""
-    return {row["link"]: readonly(_numbers(row, "origin_x", "origin_y", "origin_z"), 3) for row in _table("joints.csv")}
+    return {row["link"]: readonly(_numbers(row, "origin_x", "origin_y", "origin_z"), 3) for row in table("joints.csv")}
 
 
 def body_origin(link: str) -> Array:
@@ -188,7 +189,7 @@ def skeleton(sex: str, mass: float, height: float, arms: bool = False) -> Skelet
     share the rest as in the reference model. arms: as links of their own, after the legs; otherwise the trunk's.
     """
     scale = height / REFERENCE_HEIGHT
-    hinges = [row for row in _table("joints.csv") if row["kind"] in ("free", "hinge")]
+    hinges = [row for row in table("joints.csv") if row["kind"] in ("free", "hinge")]
     central = [row for row in hinges if row["link"] in CENTRAL]
     limbs = [[row for row in hinges if row["link"] not in CENTRAL]] + [_arm()] * arms
     links = [(row, "", np.eye(3)) for row in central]
@@ -233,7 +234,7 @@ Body = tuple[float, Array, Array]
 
 def _segments(sex: str, mass: float, scale: float, arms: bool) -> dict[str, Body]:
     """Mass properties of the links that carry mass, right side."""
-    parts = {row["segment"]: row for row in _table("anthropometry.csv") if row["sex"] == sex}
+    parts = {row["segment"]: row for row in table("anthropometry.csv") if row["sex"] == sex}
     if not parts:
         raise InputError(f"sex: expected female or male, found {sex!r}")
     out: dict[str, Body] = {}
@@ -253,7 +254,7 @@ def _segments(sex: str, mass: float, scale: float, arms: bool) -> dict[str, Body
 
 def _joint(link: str) -> Array:
     """Hinge of a link in the OpenSim frame of its parent [m]."""
-    return _numbers(next(row for row in _table("joints.csv") if row["link"] == link), "x", "y", "z")
+    return _numbers(next(row for row in table("joints.csv") if row["link"] == link), "x", "y", "z")
 
 
 def _limb(part: Row, mass: float, distal: Array) -> Body:
@@ -272,11 +273,11 @@ def _foot(part: Row, mass: float, scale: float) -> dict[str, Body]:
     The centre of mass of the whole lies where he puts it between heel and toe tip. The inertias are the table's own:
     larger than anatomical, because a forefoot of 4e-4 kg m2 chatters on rigid contact.
     """
-    rows = _table("foot.csv")
+    rows = table("foot.csv")
     shares = _column(rows, "share") / _column(rows, "share").sum()
     coms = np.array([_numbers(row, "com_x", "com_y", "com_z") for row in rows])
     ankle = np.array([_joint("calcn") if row["link"] == "talus" else np.zeros(3) for row in rows])
-    points = {row["landmark"]: _numbers(row, "x", "y", "z") for row in _table("landmarks.csv")}
+    points = {row["landmark"]: _numbers(row, "x", "y", "z") for row in table("landmarks.csv")}
     heel, toe = points["heel"][0], points["toe_tip"][0]
     wanted = heel + float(part["com_fraction"]) * (toe - heel)
     movable = np.array([row["link"] != "talus" for row in rows])
@@ -296,7 +297,7 @@ def _foot(part: Row, mass: float, scale: float) -> dict[str, Body]:
 @cache
 def _reference_body(name: str) -> Body:
     """A body of the reference model: mass, centre of mass in the OpenSim frame, inertia."""
-    row = next(row for row in _table("bodies.csv") if row["body"] == name)
+    row = next(row for row in table("bodies.csv") if row["body"] == name)
     return float(row["mass"]), _numbers(row, "com_x", "com_y", "com_z"), np.diag(_numbers(row, "Ixx", "Iyy", "Izz"))
 
 
@@ -305,7 +306,7 @@ def _trunk() -> Body:
     """Torso, head and both arms of the reference model as one body, the arms held forward as joints.csv says."""
     frames = {"torso": (np.eye(3), np.zeros(3))}
     pieces = [_reference_body("torso")]
-    for row in _table("joints.csv"):
+    for row in table("joints.csv"):
         if row["kind"] not in ("arm", "fixed") or row["parent"] not in frames:
             continue
         R, p = frames[row["parent"]]
@@ -325,7 +326,7 @@ def _trunk() -> Body:
 
 @cache
 def _arm() -> list[Row]:
-    return [row for row in _table("joints.csv") if row["kind"] == "arm"]
+    return [row for row in table("joints.csv") if row["kind"] == "arm"]
 
 
 @cache
@@ -333,7 +334,7 @@ def _arm_bodies() -> dict[str, Body]:
     """The bodies of the right arm of the reference model; the hand is one with the radius."""
     out = {name: _reference_body(name) for name in ("humerus", "ulna", "radius")}
     m, com, inertia = _reference_body("hand")
-    row = next(row for row in _table("joints.csv") if row["link"] == "hand")
+    row = next(row for row in table("joints.csv") if row["link"] == "hand")
     parts = [out["radius"], (m, com + _numbers(row, "x", "y", "z"), inertia)]
     total = sum(m for m, _, _ in parts)
     centre = sum((m * com for m, com, _ in parts), np.zeros(3)) / total
@@ -394,7 +395,7 @@ def stretched(skeleton: Skeleton, by: Array) -> Skeleton:
 @cache
 def muscles() -> Muscles:
     """The 42 muscles of a leg, reference stature."""
-    rows, terms, limits = _table("muscles.csv"), _table("lengths.csv"), _table("lengths_range.csv")
+    rows, terms, limits = table("muscles.csv"), table("lengths.csv"), table("lengths_range.csv")
     names = tuple(row["muscle"] for row in rows)
     angles = LEG_COORDINATES[:8]
     counts = Counter(term["muscle"] for term in terms)
@@ -422,7 +423,7 @@ def path_points() -> dict[str, tuple[tuple[str, Array], ...]]:
     Points on the patella are in the frame of `patella`; the toes belong to the forefoot, or to calcn behind its joint.
     """
     out: dict[str, list[tuple[str, Array]]] = {}
-    for row in _table("paths.csv"):
+    for row in table("paths.csv"):
         out.setdefault(row["muscle"], []).append(_on_link(row["body"], _numbers(row, "x", "y", "z")))
     return {muscle: tuple(points) for muscle, points in out.items()}
 
@@ -442,7 +443,7 @@ def patella(knee_angle: Any) -> tuple[Array, Array]:
     At the reference stature. A cubic spline of the table with no knots at the second and the last but one angle, as in
     the paths whose lengths were fitted (Rajagopal et al. 2016).
     """
-    rows = _table("patella.csv")
+    rows = table("patella.csv")
     knots = _column(rows, "knee_angle")
 
     def powers(x: Array) -> Array:
@@ -481,7 +482,7 @@ class Cylinder:
 def wraps() -> dict[str, tuple[Cylinder, ...]]:
     """Muscle -> the cylinders it wraps, from its end to its origin."""
     out: dict[str, list[Cylinder]] = {}
-    for row in _table("wraps.csv"):
+    for row in table("wraps.csv"):
         x, y, z = (_about(i, angle) for i, angle in enumerate(_numbers(row, *(f"rotation_{i}" for i in "xyz"))))
         cylinder = Cylinder(
             link=row["body"],
@@ -500,7 +501,7 @@ def wraps() -> dict[str, tuple[Cylinder, ...]]:
 @cache
 def passive() -> Array:
     """Coefficients (9, 9) [SI] of the passive torque of one leg: a row a coordinate, columns `PASSIVE_COLUMNS`."""
-    rows = {row["coordinate"]: row for row in _table("passive.csv")}
+    rows = {row["coordinate"]: row for row in table("passive.csv")}
     return readonly([_numbers(rows[name], *PASSIVE_COLUMNS) for name in LEG_COORDINATES], 9, 9)
 
 
@@ -525,7 +526,7 @@ def _spheres() -> tuple[Sphere, ...]:
             radius=float(row["radius"]),
             sole_z=float(row["z"]),
         )
-        for row in _table("contact.csv")
+        for row in table("contact.csv")
     )
 
 
@@ -542,7 +543,7 @@ def landmarks() -> tuple[Landmark, ...]:
                 position=readonly(_numbers(row, "x", "y", "z") - _origins()[row["link"]], 3),
                 midline=row["midline"] == "1",
             )
-            for row in _table("landmarks.csv")
+            for row in table("landmarks.csv")
         ),
     )
 
@@ -552,7 +553,7 @@ def sex(name: str) -> Sex:
     """The figures of `female` or `male`. Errors: InputError for another name."""
     if name not in ("female", "male"):
         raise InputError(f"sex: expected female or male, found {name!r}")
-    rows = {row["quantity"]: row for row in _table("sexes.csv")}
+    rows = {row["quantity"]: row for row in table("sexes.csv")}
 
     def relative(quantity: str) -> float:
         return float(rows[quantity][name]) / float(rows[quantity]["reference"])

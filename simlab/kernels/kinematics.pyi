@@ -42,3 +42,20 @@ def com_jacobian(
     J: Array,
     jdv: Array,
 ) -> None: ...
+def inverse_dynamics(
+    parent: Links,
+    pos: Array,
+    axis: Array,
+    mass: Array,
+    com: Array,
+    inertia: Array,
+    q: Array,
+    v: Array,
+    a: Array,
+    gravity: Array,
+    link: Links,
+    force: Array,
+    point: Array,
+    moment: Array,
+    tau: Array,
+) -> None: ...
