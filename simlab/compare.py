@@ -1,7 +1,9 @@
-"""A simulated repetition beside a captured one: time-normalised curves, their differences, and the picture of both.
+"""Motions beside one another, captured or simulated: time-normalised curves, how they agree, and the picture of them.
 
 A curve is 101 points from the start to the end of a repetition (`metrics.repetitions`), so that motions of different
-tempo lie on one another. Curves are dictionaries: name -> side -> shape (101,), or None where undefined.
+tempo lie on one another. Curves are dictionaries: name -> side -> shape (101,), or None where undefined; a name that is
+missing is undefined too, and one that `LABELS` does not have is compared like the others.
+Registered curves have their deepest point at 50 %, so that who lingers at the bottom is not counted as an error.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from simlab import metrics, tables
+from simlab import metrics, tables, waveform
 from simlab.errors import InputError
 from simlab.landmarks import PLACES
 from simlab.motion import SIDES, SUFFIX, Array, GroundReaction, Landmarks, Motion, readonly
@@ -30,6 +32,18 @@ LABELS = {
 """The curves that are compared, with their labels in the figure."""
 
 Curves = dict[str, dict[str, Array | None]]
+
+
+def names(*found: Curves) -> list[str]:
+    """The curves that any of these has, for either leg: those of `LABELS` first, in their order."""
+    every = [*LABELS, *(name for one in found for name in one if name not in LABELS)]
+    known = [name for name in every if any(curve(one, name, side) is not None for one in found for side in SIDES)]
+    return list(dict.fromkeys(known))
+
+
+def curve(curves: Curves, name: str, side: str) -> Array | None:
+    """One curve of one leg, or None where there is none."""
+    return curves.get(name, {}).get(side)
 
 
 def curves(
@@ -68,17 +82,75 @@ def normalise(time: Array | None, values: Array | None, window: metrics.Window) 
 
 def average(repetitions: Sequence[Curves]) -> tuple[Curves, Curves]:
     """Mean and SD (n - 1; zero for a single repetition) of the curves of several repetitions."""
-    mean: Curves = {}
-    spread: Curves = {}
-    for name in LABELS:
-        mean[name], spread[name] = {}, {}
-        for side in SIDES:
-            stack = [one[name][side] for one in repetitions]
-            known = np.array([curve for curve in stack if curve is not None])
-            whole = len(known) == len(stack)
-            mean[name][side] = known.mean(axis=0) if whole else None
-            spread[name][side] = known.std(axis=0, ddof=min(1, len(known) - 1)) if whole else None
+    mean: Curves = {name: dict.fromkeys(SIDES) for name in LABELS}
+    spread: Curves = {name: dict.fromkeys(SIDES) for name in LABELS}
+    for name in names(*repetitions):
+        stacks = {side: _stack(repetitions, name, side) for side in SIDES}
+        bands = {side: (None, None) if stack is None else waveform.band(stack) for side, stack in stacks.items()}
+        mean[name] = {side: found[0] for side, found in bands.items()}
+        spread[name] = {side: found[1] for side, found in bands.items()}
     return mean, spread
+
+
+def _stack(repetitions: Sequence[Curves], name: str, side: str) -> Array | None:
+    """A curve of all repetitions, shape (n, 101); None unless every one of them has it."""
+    found = [curve(one, name, side) for one in repetitions]
+    known = [one for one in found if one is not None]
+    return np.array(known) if known and len(known) == len(found) else None
+
+
+def deepest(curves: Curves) -> float | None:
+    """Where the knees are bent most, as a share of the repetition, in the mean of both legs; None without flexion."""
+    flexion = [one for side in SIDES if (one := curve(curves, "knee_flexion_deg", side)) is not None]
+    return float(np.argmax(np.mean(flexion, axis=0)) / (POINTS - 1)) if flexion else None
+
+
+def registered(curves: Curves, landmark: float | None = None) -> Curves | None:
+    """The curves of a repetition with its deepest point (or `landmark`, a share of it) at 50 %.
+
+    None where there is no such point inside, as in a motion that never comes up again.
+    """
+    at = deepest(curves) if landmark is None else landmark
+    if at is None or not 0.0 < at < 1.0:
+        return None
+    return {
+        name: {side: None if one is None else waveform.register(one, at) for side, one in legs.items()}
+        for name, legs in curves.items()
+    }
+
+
+# --- one side of a comparison -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Repetitions of one person or one simulation: their mean and SD, and each of them where they are known.
+
+    A simulation is deterministic: a sample of one. Where only mean and SD are known, `each` is empty.
+    """
+
+    repetitions: int
+    mean: Curves
+    sd: Curves
+    each: tuple[Curves, ...] = ()
+
+    @classmethod
+    def of(cls, each: Sequence[Curves]) -> Sample:
+        mean, spread = average(each)
+        return cls(repetitions=len(each), mean=mean, sd=spread, each=tuple(each))
+
+    def registered(self) -> Sample | None:
+        """With the deepest point of every repetition at 50 %; None where a repetition has none."""
+        if self.each:
+            each = [one for curves in self.each if (one := registered(curves)) is not None]
+            return Sample.of(each) if len(each) == len(self.each) else None
+        at = deepest(self.mean)
+        mean, spread = registered(self.mean, at), registered(self.sd, at)
+        return None if mean is None or spread is None else Sample(repetitions=self.repetitions, mean=mean, sd=spread)
+
+    def stack(self, name: str, side: str) -> Array | None:
+        """A curve of every repetition, shape (n, 101); None where not every one is known."""
+        return _stack(self.each, name, side)
 
 
 # --- captured ---------------------------------------------------------------------------------------------------------
@@ -89,7 +161,8 @@ class Captured:
     """The mean of captured repetitions: curves with SD, and where every landmark was.
 
     duration [s] of a repetition, the mean; body_weight [N]. Landmarks [m], shape (101, 2, 3), right then left, in the
-    repetition's own frame: origin on the ground below the middle of the ankles, X forward, Y up, Z right.
+    repetition's own frame: origin on the ground below the middle of the ankles, X forward, Y up, Z right. each: the
+    curves of every repetition, where they are known.
     """
 
     name: str
@@ -107,10 +180,16 @@ class Captured:
     heel: Array
     toe: Array
     asis: Array
+    each: tuple[Curves, ...] = ()
 
     def __post_init__(self) -> None:
         for place in PLACES:
             object.__setattr__(self, place, readonly(getattr(self, place), POINTS, 2, 3))
+
+    @property
+    def sample(self) -> Sample:
+        """Its curves, to be compared."""
+        return Sample(repetitions=self.repetitions, mean=self.mean, sd=self.sd, each=self.each)
 
     @property
     def landmarks(self) -> Landmarks:
@@ -126,6 +205,7 @@ def summarise(recording: Recording, name: str, source: str = "", licence: str = 
     each = [curves(recording.landmarks, w, recording.ground_reaction, recording.body_weight) for w in windows]
     mean, spread = average(each)
     places = [_places(recording.landmarks, window) for window in windows]
+    middle: dict[str, Any] = {place: np.mean([one[place] for one in places], axis=0) for place in PLACES}
     return Captured(
         name=name,
         source=source or recording.path,
@@ -136,7 +216,8 @@ def summarise(recording: Recording, name: str, source: str = "", licence: str = 
         body_weight=recording.body_weight,
         mean=mean,
         sd=spread,
-        **{place: np.mean([one[place] for one in places], axis=0) for place in PLACES},
+        each=tuple(each),
+        **middle,
     )
 
 
@@ -172,7 +253,7 @@ def captured(name: str = "opencap_subject4_squats", joint_centres: str = "cluste
     analysis = table["joint_centres"][joint_centres]
     mean, spread = (_read_curves(analysis["curves"], kind) for kind in ("mean", "sd"))
     # Stored as [x, y, z] lists per side in millimetres.
-    points = {
+    points: dict[str, Any] = {
         place: 1e-3 * np.stack([np.reshape(analysis["points_mm"][place][side], (POINTS, 3)) for side in SIDES], axis=1)
         for place in PLACES
     }
@@ -204,33 +285,195 @@ def _read_curves(table: Mapping[str, Any], kind: str) -> Curves:
 def compare(simulated: Curves, real: Captured) -> dict[str, Any]:
     """How far simulated curves lie from captured ones, per curve and leg, JSON-able; None where either is undefined.
 
-    rmse; mean_difference (simulated - captured) with sd_difference over the 101 points; captured_sd, the mean SD
-    between the captured repetitions, to judge them by; correlation (None for a constant curve). Units as in the name.
+    Each as `agreement`, the differences simulated - captured; captured_sd: the mean SD between the captured
+    repetitions, to judge them by.
     """
+    found = agreements(Sample.of([simulated]), real.sample)
+    for legs in found.values():
+        for one in legs.values():
+            if one is not None:
+                one["captured_sd"] = one["reference_sd"]
     return {
         "captured": real.name,
         "source": real.source,
         "joint_centres": real.joint_centres,
         "repetitions": real.repetitions,
-        "curves": {
-            name: {side: _difference(simulated[name][side], real, name, side) for side in reversed(SIDES)}
-            for name in LABELS
-        },
+        "curves": found,
     }
 
 
-def _difference(simulated: Array | None, real: Captured, name: str, side: str) -> dict[str, float | None] | None:
-    mean, spread = real.mean[name][side], real.sd[name][side]
-    if simulated is None or mean is None or spread is None:
-        return None
-    difference = simulated - mean
-    constant = min(np.ptp(simulated), np.ptp(mean)) < 1e-9
+Agreement = dict[str, Any]
+
+
+def agreements(
+    sample: Sample, reference: Sample, paired: bool = False, seed: int = 0
+) -> dict[str, dict[str, Agreement | None]]:
+    """`agreement` of every curve and leg: name -> side -> what was found, or None where either is undefined.
+
+    paired: both have measured the same repetitions, in the same order. Errors: InputError for unequal numbers then.
+    """
+    if paired and sample.repetitions != reference.repetitions:
+        raise InputError(
+            "paired: expected as many repetitions in both recordings, found "
+            f"{sample.repetitions} and {reference.repetitions}"
+        )
+    both = sample.registered(), reference.registered()
+    found = list(dict.fromkeys([*LABELS, *names(sample.mean, reference.mean)]))
     return {
-        "rmse": float(np.sqrt(np.mean(difference**2))),
+        name: {side: agreement(sample, reference, both, name, side, paired, seed) for side in reversed(SIDES)}
+        for name in found
+    }
+
+
+def agreement(
+    sample: Sample,
+    reference: Sample,
+    aligned: tuple[Sample | None, Sample | None],
+    name: str,
+    side: str,
+    paired: bool = False,
+    seed: int = 0,
+) -> Agreement | None:
+    """How a sample agrees with a reference in one curve of one leg, JSON-able; None where either lacks it.
+
+    aligned: both, registered. Units as in the name of the curve, differences sample - reference of the mean curves:
+    rmse; mean_difference with sd_difference over the 101 points; reference_sd, the mean SD between the repetitions of
+    the reference; correlation (None for a constant curve); rmse_aligned, both with the deepest point at 50 %;
+    lag_percent, by how much the sample is late by cross-correlation, and rmse_lagged without that. Of the aligned
+    curves (alignment: deepest; else time) icc_2_1 and icc_3_1, points as targets; cmc: of the same repetitions by two
+    methods (also of repetitions and the one curve of a simulation) between protocols, of two sets of repetitions
+    between sessions; spm: the test of the whole curve (`waveform.Spm`). Those that need repetitions are None without.
+    """
+    first, second, spread = (curve(one, name, side) for one in (sample.mean, reference.mean, reference.sd))
+    if first is None or second is None or spread is None:
+        return None
+    difference = first - second
+    late = waveform.lag(first, second)
+    whole = None not in aligned
+    a, b = (one if one and whole else other for one, other in zip(aligned, (sample, reference), strict=True))
+    pair = [one for one in (curve(a.mean, name, side), curve(b.mean, name, side)) if one is not None]
+    columns = np.column_stack(pair)
+    agreeing = {form: waveform.icc(columns, form) for form in ("2,1", "3,1")}
+    sets = a.stack(name, side), b.stack(name, side)
+    return {
+        "rmse": waveform.rmse(first, second),
         "mean_difference": float(difference.mean()),
         "sd_difference": float(difference.std(ddof=1)),
-        "captured_sd": float(spread.mean()),
-        "correlation": None if constant else float(np.corrcoef(simulated, mean)[0, 1]),
+        "reference_sd": float(spread.mean()),
+        "correlation": waveform.correlation(first, second),
+        "alignment": "deepest" if whole else "time",
+        "rmse_aligned": waveform.rmse(*pair) if whole else None,
+        "lag_percent": late,
+        "rmse_lagged": None if late is None else waveform.rmse(*waveform.shifted(first, second, late)),
+        "icc_2_1": None if agreeing["2,1"] is None else agreeing["2,1"].value,
+        "icc_3_1": None if agreeing["3,1"] is None else agreeing["3,1"].value,
+        "cmc": _cmc(*sets, paired),
+        "spm": _spm(*sets, paired, seed),
+    }
+
+
+def _cmc(first: Array | None, second: Array | None, paired: bool) -> float | None:
+    if first is None or second is None:
+        return None
+    if paired or len(first) == 1:
+        return waveform.cmc_protocols(np.stack([np.broadcast_to(first, second.shape), second], axis=1))
+    return waveform.cmc_between([first, second])
+
+
+def _spm(first: Array | None, second: Array | None, paired: bool, seed: int) -> dict[str, Any] | None:
+    """The test of first - second, its clusters in percent of the repetition."""
+    if first is None or second is None:
+        return None
+    if paired:
+        found = waveform.paired(first, second, seed=seed)
+    elif len(first) == 1:  # one deterministic curve against repetitions; signs turned: curve - repetitions
+        found = waveform.one_sample(-second, -first[0], seed=seed)
+    else:
+        found = waveform.two_sample(first, second, seed=seed)
+    if found is None:
+        return None
+    clusters = [
+        {"start_percent": one.start, "end_percent": one.end, "sign": one.sign, "p": one.p} for one in found.clusters
+    ]
+    return {
+        "kind": found.kind,
+        "method": found.method,
+        "n": list(found.n),
+        "alpha": found.alpha,
+        "threshold": found.threshold,
+        "p": found.p,
+        "clusters": clusters,
+        "permutations": found.permutations,
+        "every_permutation": found.every,
+        "smallest_p": found.smallest_p,
+        "t": [round(float(t), 3) for t in found.t],
+    }
+
+
+def repeatability(sample: Sample) -> dict[str, dict[str, dict[str, Any] | None]]:
+    """How alike the repetitions of a sample are, per curve and leg: mean SD over the curve, and the coefficient of
+    multiple correlation within the session, registered where they can be. None for fewer than two known repetitions.
+    """
+    aligned = sample.registered() or sample
+    found: dict[str, dict[str, dict[str, Any] | None]] = {}
+    for name in names(sample.mean):
+        found[name] = {}
+        for side in reversed(SIDES):
+            stack = aligned.stack(name, side)
+            several = None if stack is None or len(stack) < 2 else stack
+            found[name][side] = (
+                None
+                if several is None
+                else {"sd": float(waveform.band(several)[1].mean()), "cmc": waveform.cmc(several)}
+            )
+    return found
+
+
+def methods(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any] | None]]:
+    """Agreement of two methods in every metric of the same repetitions: Bland-Altman and ICC, first - second.
+
+    first, second: the metrics of two reports (`recording.measure`), in the same order of repetitions. Per metric:
+    left, right, and `both`, in which the legs count as two subjects; None where fewer than two pairs are known.
+    """
+    found: dict[str, dict[str, dict[str, Any] | None]] = {}
+    for name in metrics.LEG:
+        pairs = {side: _pairs(first[side][name], second[side][name]) for side in reversed(SIDES)}
+        legs = [side for side in pairs for _ in pairs[side]]
+        every = [pair for side in pairs for pair in pairs[side]]
+        if every:
+            found[name] = {side: _method(pairs[side], None) for side in pairs} | {"both": _method(every, legs)}
+    for name in metrics.BOTH:
+        every = _pairs(first["both"][name], second["both"][name])
+        if every:
+            found[f"{name}_total" if name in found else name] = {"both": _method(every, None)}
+    return found
+
+
+def _pairs(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[float, float]]:
+    both = zip(first["values"], second["values"], strict=True)
+    return [(a, b) for a, b in both if a is not None and b is not None]
+
+
+def _method(pairs: list[tuple[float, float]], subject: list[str] | None) -> dict[str, Any] | None:
+    if len(pairs) < 2:
+        return None
+    first, second = np.array(pairs).T
+    limits = waveform.bland_altman(first, second, subject)
+    assert limits is not None
+    agreeing = {form: waveform.icc(np.array(pairs), form) for form in ("2,1", "3,1")}
+    return {
+        "n": limits.n,
+        "bias": limits.bias,
+        "sd": limits.sd,
+        "lower": limits.lower,
+        "upper": limits.upper,
+        "bias_interval": limits.bias_interval,
+        "lower_interval": limits.lower_interval,
+        "upper_interval": limits.upper_interval,
+        "pairs": pairs,
+    } | {
+        f"icc_{form.replace(',', '_')}": None if one is None else {"value": one.value, "low": one.low, "high": one.high}
+        for form, one in agreeing.items()
     }
 
 
@@ -240,23 +483,24 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """Told apart by colour-blind people too (Okabe and Ito 2008)."""
 
 
-def plot(path: str | Path, simulated: Mapping[str, Curves], real: Captured) -> None:
+def plot(path: str | Path, simulated: Mapping[str, Curves], real: Captured, of: str = "captured") -> None:
     """Draw simulated curves over the captured mean and its SD band, both legs, as PNG, PDF or SVG by the suffix.
 
-    simulated: label (for example "healthy", "deficit") -> curves. A row without any curve is left out.
+    simulated: label (for example "healthy", "deficit") -> curves; of: what the captured mean is called. A row without
+    any curve is left out.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     every = [*simulated.values(), real.mean]
-    rows = [name for name in LABELS if any(one[name][side] is not None for one in every for side in SIDES)]
+    rows = names(*every)
     figure = Figure(figsize=(7.2, 1.05 + 1.55 * len(rows)), dpi=200, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(rows), 2, sharex=True, sharey="row", squeeze=False)
     for row, name in enumerate(rows):
         for axis, side in zip(axes[row], reversed(SIDES), strict=True):
-            _draw(axis, {label: one[name][side] for label, one in simulated.items()}, real, name, side)
-        axes[row, 0].set_ylabel(LABELS[name], fontsize=9)
+            _draw(axis, {label: curve(one, name, side) for label, one in simulated.items()}, real, name, side, of)
+        axes[row, 0].set_ylabel(LABELS.get(name, name), fontsize=9)
     for axis, side in zip(axes[0], reversed(SIDES), strict=True):
         axis.set_title(f"{side.capitalize()} leg", fontsize=10, fontweight="bold")
     for axis in axes[-1]:
@@ -270,15 +514,15 @@ def plot(path: str | Path, simulated: Mapping[str, Curves], real: Captured) -> N
     figure.savefig(path)
 
 
-def _draw(axis: Any, simulated: Mapping[str, Array | None], real: Captured, name: str, side: str) -> None:
+def _draw(axis: Any, simulated: Mapping[str, Array | None], real: Captured, name: str, side: str, of: str) -> None:
     percent = np.linspace(0, 100, POINTS)
-    mean, spread = real.mean[name][side], real.sd[name][side]
+    mean, spread = curve(real.mean, name, side), curve(real.sd, name, side)
     if mean is not None and spread is not None:
         axis.fill_between(percent, mean - spread, mean + spread, color="0.82", linewidth=0)
-        axis.plot(percent, mean, color="0.25", linewidth=1.4, label=f"captured, mean ± SD of {real.repetitions}")
-    for (label, curve), colour in zip(simulated.items(), COLOURS, strict=False):
-        if curve is not None:
-            axis.plot(percent, curve, color=colour, linewidth=1.7, label=label)
+        axis.plot(percent, mean, color="0.25", linewidth=1.4, label=f"{of}, mean ± SD of {real.repetitions}")
+    for (label, one), colour in zip(simulated.items(), COLOURS, strict=False):
+        if one is not None:
+            axis.plot(percent, one, color=colour, linewidth=1.7, label=label)
     if name in ("fppa_deg", "medial_knee_displacement_mm", "hip_adduction_deg"):
         axis.axhline(0, color="0.6", linewidth=0.6, zorder=0)
     axis.set_xlim(0, 100)

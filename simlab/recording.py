@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from simlab import landmarks as lm
-from simlab import metrics, mocap
+from simlab import metrics, mocap, unusual
 from simlab.errors import InputError
 from simlab.mocap.plates import LOADED
 from simlab.motion import GroundReaction, Landmarks
@@ -111,5 +111,6 @@ def measure(recording: Recording) -> dict[str, Any]:
         "repetitions": len(each),
         "repetition_peaks_s": [round(repetition.peak, 4) for repetition in recording.repetitions],
         "body_weight_n": recording.body_weight,
+        "unusual": unusual.find(recording.landmarks, recording.repetitions).report(),
         "metrics": metrics.summarise(each),
     }

@@ -85,6 +85,9 @@ def test_a_simulation_that_fails_says_why_and_keeps_what_there_is(simlab, tmp_pa
         (("squat", "--set", "name=../up"), ["name", "../up"]),
         (("compare", "--grf", "plates.mot"), ["--grf", "plates.mot", "RECORDING"]),
         (("compare", "--depth-deg", "0"), ["depth_deg", "20", "0"]),
+        (("compare", "--against", "b.trc"), ["--against b.trc", "RECORDING"]),
+        (("compare", "a.trc", "--paired"), ["--paired", "--against"]),
+        (("compare", "a.trc", "--against", "b.trc", "--depth-deg", "60"), ["--depth-deg 60", "--against b.trc"]),
     ],
 )
 def test_bad_usage_exits_2_with_a_message_that_teaches(simlab, tmp_path, monkeypatch, arguments, words) -> None:
@@ -164,7 +167,38 @@ def test_compare_puts_them_side_by_side(simlab, tmp_path: Path) -> None:
     compared = report["simulated"]["healthy"]["compared"]
     assert set(compared["fppa_deg"]["right"]) >= {"rmse", "mean_difference", "sd_difference"}
     assert compared["hip_adduction_deg"]["right"] is None  # joint centres alone do not define it
-    assert (tmp_path / "o" / "curves.png").is_file()
+    assert report["captured"]["unusual"] is None  # only mean and SD of the repetitions are known
+    assert all(Path(path).is_file() for path in report["files"].values())
+    names = {"comparison.json", "curves.png", "comparison.html", "comparison.csv", "comparison_metrics.csv"}
+    assert names <= set(report["files"]) and names <= {path.name for path in (tmp_path / "o").iterdir()}
+
+
+@needs_recordings
+def test_compare_two_recordings(simlab, tmp_path: Path) -> None:
+    """The same squats by two definitions of the joint centres; then a session against another, not the same ones."""
+    asked = (SQUATS, "--static", SQUATS.with_name("static1.trc"), "--against", SQUATS, "--paired", "--json")
+    code, out, _ = simlab("compare", *asked, "--out", tmp_path / "o")
+    report = json.loads(out)
+    assert code == 0 and report["paired"] is True and report["captured"]["repetitions"] == 5
+    # ../shared/recordings/README.md: FPPA at 60 deg is -12.5 by clusters and -25.8 by lateral markers on the left.
+    assert report["methods"]["fppa_60_deg"]["left"]["bias"] == pytest.approx(-12.5 + 25.8, abs=0.5)
+    assert report["compared"]["fppa_deg"]["left"]["spm"]["kind"] == "paired"
+    for one in (report["captured"], report["against"]):
+        assert {(x["repetition"], x["side"]) for x in one["unusual"]["found"]} == {(1, "left")}
+    other = RECORDINGS / "squat2" / "markers_Squat2.trc"
+    code, _, err = simlab("compare", *asked[:3], "--against", other, "--paired", "--out", tmp_path / "p")
+    assert code == 2 and "5 and 1" in err
+    code, out, _ = simlab("compare", *asked[:3], "--against", other, "--json", "--out", tmp_path / "p")
+    report = json.loads(out)
+    assert code == 0 and report["methods"] is None and report["compared"]["fppa_deg"]["left"]["rmse"] > 0
+    assert "needs 3 repetitions" in report["against"]["unusual"]["criterion"]
+
+
+@needs_recordings
+def test_measure_says_which_repetition_is_unusual(simlab) -> None:
+    static = SQUATS.with_name("static1.trc")
+    code, _, err = simlab("measure", SQUATS, "--static", static, "--joint-centres", "clusters")
+    assert code == 0 and "repetition 1, left leg, ascending, 1.84 s" in err and "+0.7 deg" in err
 
 
 def test_show_without_a_display_says_what_to_do(simlab, tmp_path: Path, monkeypatch) -> None:

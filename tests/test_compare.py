@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from figures import OPENCAP, figure, needs_recordings, squat_angle, turned
 
-from simlab import compare, metrics, recording
+from simlab import compare, metrics, recording, waveform
 from simlab.errors import InputError
 from simlab.motion import COORDINATES, SIDES, GroundReaction, Motion
 
@@ -72,6 +72,93 @@ def test_differences_by_hand():
     assert (flexion["rmse"], flexion["mean_difference"]) == pytest.approx((3, 3))
     assert flexion["sd_difference"] == pytest.approx(0, abs=1e-9) and flexion["correlation"] == pytest.approx(1)
     assert projection["rmse"] == pytest.approx(1) and projection["mean_difference"] == pytest.approx(-1 / 101)
+
+
+def test_tempo_is_not_counted_as_error():
+    """A squat that lingers at the bottom differs in time; registered it is the same."""
+    share = np.linspace(0, 1, 101)
+    early = np.where(share < 0.3, share / 0.3, (1 - share) / 0.7) * 90
+    late = np.where(share < 0.6, share / 0.6, (1 - share) / 0.4) * 90
+    quick, slow = ({"knee_flexion_deg": dict.fromkeys(SIDES, one)} for one in (early, late))
+    a, b = compare.Sample.of([quick]), compare.Sample.of([slow] * 4)
+    found = compare.agreements(a, b)["knee_flexion_deg"]["left"]
+    assert found["rmse"] > 20 and found["rmse_aligned"] < 0.5 and found["alignment"] == "deepest"
+    assert found["lag_percent"] < -10 and found["rmse_lagged"] < found["rmse"]
+    assert found["icc_2_1"] == pytest.approx(1, abs=1e-3) and found["cmc"] == pytest.approx(1, abs=1e-3)
+    assert compare.deepest(quick) == pytest.approx(0.3)
+
+
+def test_what_never_comes_up_again_is_compared_in_time():
+    falling = {"knee_flexion_deg": dict.fromkeys(SIDES, np.linspace(0, 90, 101))}
+    assert compare.registered(falling) is None and compare.Sample.of([falling]).registered() is None
+    found = compare.compare(falling, compare.summarise(recorded(), "three"))["curves"]["knee_flexion_deg"]["right"]
+    assert found["alignment"] == "time" and found["rmse_aligned"] is None and found["spm"]["kind"] == "one-sample"
+    json.dumps(found, allow_nan=False)
+
+
+def scattered(n: int, seed: int, shift: float = 0.0) -> compare.Sample:
+    """Repetitions about the same squat: one scatter a repetition, and a curve that simlab has no label for."""
+    rng = np.random.default_rng(seed)
+    bump = np.sin(np.pi * np.linspace(0, 1, 101))
+    each = []
+    for _ in range(n):
+        offset = rng.normal(size=2)
+        each.append(
+            {
+                "knee_flexion_deg": dict.fromkeys(SIDES, 90 * bump),
+                "fppa_deg": {side: -10 * bump + offset[i] + shift for i, side in enumerate(SIDES)},
+                "knee_moment_nm_kg": dict.fromkeys(SIDES, bump + 0.1 * offset[0]),
+            }
+        )
+    return compare.Sample.of(each)
+
+
+def test_two_sets_of_repetitions_and_the_same_ones_twice():
+    a, b = scattered(6, 0, shift=3.0), scattered(6, 1)
+    sessions = compare.agreements(a, b)["fppa_deg"]["left"]
+    assert sessions["spm"]["kind"] == "two-sample" and sessions["spm"]["n"] == [6, 6]
+    assert sessions["cmc"] == pytest.approx(
+        waveform.cmc_between([a.stack("fppa_deg", "left"), b.stack("fppa_deg", "left")])
+    )
+    paired = compare.agreements(a, b, paired=True)["fppa_deg"]["left"]
+    assert paired["spm"]["kind"] == "paired" and paired["spm"]["clusters"][0]["sign"] == 1
+    # The sign of a difference is that of first - second, in every kind of test.
+    one = compare.agreements(scattered(1, 2, shift=-30.0), b)["fppa_deg"]["left"]["spm"]
+    assert one["kind"] == "one-sample" and {c["sign"] for c in one["clusters"]} == {-1} and max(one["t"]) < 0
+    with pytest.raises(InputError, match=r"paired: expected as many repetitions in both recordings, found 6 and 5"):
+        compare.agreements(a, scattered(5, 1), paired=True)
+
+
+def test_new_curves_and_missing_ones():
+    a, b = scattered(3, 0), scattered(3, 1)
+    found = compare.agreements(a, b)
+    assert found["knee_moment_nm_kg"]["left"]["rmse"] > 0 and found["grf_bw"]["left"] is None
+    assert compare.names(a.mean) == ["knee_flexion_deg", "fppa_deg", "knee_moment_nm_kg"]
+    assert compare.repeatability(a)["fppa_deg"]["left"]["cmc"] > 0.9
+    assert compare.repeatability(scattered(1, 0))["fppa_deg"]["left"] is None
+    known = compare.captured().sample  # mean and SD only: what needs repetitions is not there
+    one = compare.agreements(scattered(1, 0), known)["fppa_deg"]["left"]
+    assert one["spm"] is None and one["cmc"] is None and one["rmse_aligned"] > 0
+
+
+def test_agreement_of_two_methods_by_hand():
+    def measured(left: list[float | None], right: list[float | None]):
+        values = {"right": right, "left": left}
+        nothing = {"values": [None] * 3}
+        return {
+            side: {name: {"values": values[side]} if name == "fppa_60_deg" else nothing for name in metrics.LEG}
+            for side in SIDES
+        } | {"both": dict.fromkeys(metrics.BOTH, nothing)}
+
+    first = measured([1.0, 2.0, 4.0], [5.0, None, 7.0])
+    second = measured([0.0, 2.0, 2.0], [5.0, 1.0, 6.0])
+    found = compare.methods(first, second)
+    assert set(found) == {"fppa_60_deg"}
+    left, right, both = (found["fppa_60_deg"][side] for side in ("left", "right", "both"))
+    assert (left["n"], left["bias"], left["sd"]) == pytest.approx((3, 1, 1))
+    assert left["upper"] == pytest.approx(1 + 1.96, abs=1e-3) and right["pairs"] == [(5.0, 5.0), (7.0, 6.0)]
+    assert both["n"] == 5 and both["bias"] == pytest.approx((1 + 0.5) / 2)  # legs count alike
+    json.dumps(found, allow_nan=False)
 
 
 def test_mean_landmarks_stand_in_their_own_frame_whatever_the_heading():

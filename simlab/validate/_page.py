@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import platform
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
+
+from simlab import page
 
 if TYPE_CHECKING:
     from simlab.validate import Report
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 PASS, FAIL, BAND = "#1b7837", "#b2182b", "#d9ead9"
 PROJECTION, JOINT = "#2166ac", "#e08214"
-DOI = re.compile(r"doi (10\.\d+/[^\s,;)]*[^\s,;).])")
 
 STYLE = """
 :root { color-scheme: light }
@@ -64,31 +64,11 @@ def html(report: Report) -> str:
         *(_target(target) for target in report.targets),
         _robustness(report),
         "<h2>What this page does not prove</h2>",
-        _list(report.unvalidated),
+        page.bullets(report.unvalidated),
         _limits(),
         _reproduce(report),
     ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>simlab: validation</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(body)
-        + "\n</body>\n</html>\n"
-    )
-
-
-def _text(text: str) -> str:
-    """Escaped, with a link at every DOI."""
-    return DOI.sub(r'doi <a href="https://doi.org/\1">\1</a>', escape(text))
-
-
-def _number(value: float | None, digits: int = 1, sign: bool = False) -> str:
-    if value is None or not math.isfinite(value):
-        return "none"
-    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
-    if float(text) == 0.0:
-        text = text.lstrip("+-")
-    return text.replace("-", "\N{MINUS SIGN}")
+    return page.document("simlab: validation", STYLE, body)
 
 
 def _digits(part: Part) -> int:
@@ -99,7 +79,7 @@ def _range(part: Part) -> str:
     if not part.judged:
         return "not judged"
     low, high = (
-        None if end is None or not math.isfinite(end) else _number(end, 2).rstrip("0").rstrip(".")
+        None if end is None or not math.isfinite(end) else page.number(end, 2).rstrip("0").rstrip(".")
         for end in (part.low, part.high)
     )
     if low is not None and high is not None:
@@ -111,21 +91,6 @@ def _verdict(passed: bool) -> str:
     return '<span class="pass">within</span>' if passed else '<span class="fail">outside</span>'
 
 
-def _list(items: Iterable[str]) -> str:
-    return "<ul>" + "".join(f"<li>{_text(item)}</li>" for item in items) + "</ul>"
-
-
-def _table(head: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], style: str = "") -> str:
-    """head: words and whether the column is of numbers; cells are HTML already."""
-    kind = ['<{0} class="n">' if number else "<{0}>" for _, number in head]
-    top = "".join(k.format("th") + escape(words) + "</th>" for k, (words, _) in zip(kind, head, strict=True))
-    lines = (
-        "<tr>" + "".join(k.format("td") + cell + "</td>" for k, cell in zip(kind, row, strict=True)) + "</tr>"
-        for row in rows
-    )
-    return f"<table{style}><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-
-
 # --- sections ---------------------------------------------------------------------------------------------------------
 
 
@@ -134,7 +99,7 @@ def _model_says(report: Report) -> str:
     rows = [
         [
             escape(name),
-            *(_number(change[key], 1, True) for key in COLUMNS),
+            *(page.number(change[key], 1, True) for key in COLUMNS),
             escape(words.get(name, "")),
         ]
         for name, change in report.changes.items()
@@ -146,7 +111,7 @@ def _model_says(report: Report) -> str:
         "frontal plane projection angle; knee abduction is the angle of the joint. They are different things: the "
         "joint can read more abduction because the flexed femur rolled outward, while the knee itself travels out.</p>"
         + _bars(report)
-        + _table(head, rows, ' class="wide"')
+        + page.table(head, rows, ' class="wide"')
     )
 
 
@@ -163,8 +128,8 @@ COLUMNS = {
 
 def _agreement(targets: Sequence[Target]) -> str:
     def lines(passed: bool) -> str:
-        return _list(
-            f"{target.id}: {part.quantity} {_number(part.value, _digits(part))} {part.unit}".rstrip()
+        return page.bullets(
+            f"{target.id}: {part.quantity} {page.number(part.value, _digits(part))} {part.unit}".rstrip()
             + f" (accepted {_range(part)}"
             + (f"; experiment {part.published})" if part.published else ")")
             for target in targets
@@ -179,7 +144,7 @@ def _target(target: Target) -> str:
     rows = [
         [
             escape(part.quantity),
-            f"<b>{_number(part.value, _digits(part))}</b>",
+            f"<b>{page.number(part.value, _digits(part))}</b>",
             escape(part.unit),
             escape(_range(part)),
             escape(part.published),
@@ -200,10 +165,10 @@ def _target(target: Target) -> str:
     return (
         f'<section class="target" id="{escape(target.id)}">'
         f"<h3>{escape(target.id)}: {escape(target.target)} \N{EN DASH} {verdict}</h3>"
-        f'<p class="small">{_text(target.source)}. Tolerance: {_text(target.tolerance)}.</p>'
-        + _table(head, rows)
-        + f'<p class="small"><b>Measured how.</b> {_text(target.definition)}</p>'
-        + (f"<p><b>{why}.</b> {_text(target.explanation)}</p>" if target.explanation else "")
+        f'<p class="small">{page.text(target.source)}. Tolerance: {page.text(target.tolerance)}.</p>'
+        + page.table(head, rows)
+        + f'<p class="small"><b>Measured how.</b> {page.text(target.definition)}</p>'
+        + (f"<p><b>{why}.</b> {page.text(target.explanation)}</p>" if target.explanation else "")
         + "</section>"
     )
 
@@ -213,12 +178,12 @@ def _robustness(report: Report) -> str:
         [
             escape(row.case),
             escape(row.quantity.removesuffix("_deg").replace("_", " ").replace("fppa", "FPPA")),
-            _number(row.difference, 2, True),
-            _number(row.step_moves, 2, True),
+            page.number(row.difference, 2, True),
+            page.number(row.step_moves, 2, True),
             _verdict(row.step_passed),
-            _number(row.period_moves, 2, True),
+            page.number(row.period_moves, 2, True),
             _verdict(row.period_passed),
-            _number(row.balanced, 2, True),
+            page.number(row.balanced, 2, True),
         ]
         for row in report.robustness
     ]
@@ -240,12 +205,12 @@ def _robustness(report: Report) -> str:
         "learned anew at "
         f"the same rates. {good[0]} and {good[1]} of {len(report.robustness)} are within. The last column is the "
         "difference under the other assumption about muscle paths (torque_balanced): a bound of what their uncertainty "
-        "can do.</p>" + _table(head, rows)
+        "can do.</p>" + page.table(head, rows)
     )
 
 
 def _limits() -> str:
-    return "<h2>Limits of the model</h2>" + _list(
+    return "<h2>Limits of the model</h2>" + page.bullets(
         (
             "One generic anatomy (84 muscles, 27 degrees of freedom), scaled to height, mass and sex; muscle paths "
             "are those of a published model, and the balance of internal and external hip rotation is their least "
@@ -279,21 +244,6 @@ def _reproduce(report: Report) -> str:
 WIDTH, LABEL, ROW = 940, 470, 22
 
 
-def _svg(height: float, title: str, items: Iterable[str]) -> str:
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" role="img" '
-        f'font-family="system-ui, sans-serif" font-size="12"><title>{escape(title)}</title>{"".join(items)}</svg>'
-    )
-
-
-def _words(x: float, y: float, words: str, anchor: str = "start", style: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{style}>{escape(words)}</text>'
-
-
-def _box(x: float, y: float, width: float, height: float, colour: str) -> str:
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0.0):.1f}" height="{height:.0f}" fill="{colour}"/>'
-
-
 def _ranges(targets: Sequence[Target]) -> str:
     """Every judged number on a scale of its own, with the accepted range."""
     items: list[str] = []
@@ -302,19 +252,19 @@ def _ranges(targets: Sequence[Target]) -> str:
     for name, part in judged:
         y += ROW
         colour = PASS if part.passed else FAIL
-        items.append(_words(LABEL, y + 4, f"{name}  {part.quantity}", "end"))
+        items.append(page.label(LABEL, y + 4, f"{name}  {part.quantity}", "end"))
         items.append(f'<line x1="{left}" x2="{right}" y1="{y:.0f}" y2="{y:.0f}" stroke="#ddd"/>')
         scale = _scale(part)
         a, b = (
             left + share * (right - left) for share in (_place(part.low, scale, 0.0), _place(part.high, scale, 1.0))
         )
-        items.append(_box(a, y - 7, b - a, 14, BAND))
+        items.append(page.box(a, y - 7, b - a, 14, BAND))
         if part.value is not None:
             x = left + _place(part.value, scale, 0.0) * (right - left)
             items.append(f'<circle cx="{x:.1f}" cy="{y:.0f}" r="5" fill="{colour}"/>')
-        value = f"{_number(part.value, _digits(part))} {part.unit}".replace("body weight", "BW")
-        items.append(_words(right + 12, y + 4, value, style=f' fill="{colour}"'))
-    return _svg(y + 16, "Model against accepted range, each on its own scale", items)
+        value = f"{page.number(part.value, _digits(part))} {part.unit}".replace("body weight", "BW")
+        items.append(page.label(right + 12, y + 4, value, style=f' fill="{colour}"'))
+    return page.svg(WIDTH, y + 16, "Model against accepted range, each on its own scale", items)
 
 
 def _scale(part: Part) -> tuple[float, float]:
@@ -339,18 +289,18 @@ def _bars(report: Report) -> str:
     left, right = 260.0, WIDTH - 60.0
     items = []
     for x, (colour, words) in zip((left, left + 110), pair.values(), strict=True):
-        items += [_box(x, 2, 12, 12, colour), _words(x + 18, 12, words)]
+        items += [page.box(x, 2, 12, 12, colour), page.label(x + 18, 12, words)]
     y, zero = 24.0, left + _place(0.0, scale, 0.0) * (right - left)
     for name, change in report.changes.items():
-        items.append(_words(left - 70, y + 15, name, "end"))
+        items.append(page.label(left - 70, y + 15, name, "end"))
         for key, (colour, _) in pair.items():
             value = change[key]
             if value is not None:
                 a, b = sorted((zero, left + _place(value, scale, 0.0) * (right - left)))
-                items.append(_box(a, y, b - a, 10, colour))
+                items.append(page.box(a, y, b - a, 10, colour))
                 x, anchor = (b + 4, "start") if value >= 0 else (a - 4, "end")
-                items.append(_words(x, y + 9, _number(value, 1, True), anchor, ' font-size="10" fill="#555"'))
+                items.append(page.label(x, y + 9, page.number(value, 1, True), anchor, ' font-size="10" fill="#555"'))
             y += 11
         y += 8
     items.append(f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="20" y2="{y - 4:.0f}" stroke="#444"/>')
-    return _svg(y, "Changes of projection angle and joint angle", items)
+    return page.svg(WIDTH, y, "Changes of projection angle and joint angle", items)
