@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ from simlab.kernels import kinematics, passive
 from simlab.model import GRAVITY, Model
 from simlab.motion import LEG_COORDINATES, SIDES, SUFFIX, Array, readonly
 from simlab.muscles import Muscles
-from simlab.simulate import Result, Run
+from simlab.simulate import Result
 
 CONDYLES = 0.040
 """Distance of the contact points of both compartments at the reference stature [m] (Lerner et al. 2015,
@@ -108,7 +109,26 @@ def loads(result: Result) -> Loads:
 
     Errors: ValueError for a run of a single tick, whose accelerations nobody knows.
     """
-    model, run = result.model, result.run
+    return carried(result.model, result.run)
+
+
+class Moved(Protocol):
+    """A motion with its muscle forces, as `simulate.Run` has them."""
+
+    @property
+    def time(self) -> Array: ...
+    @property
+    def q(self) -> Array: ...
+    @property
+    def v(self) -> Array: ...
+    @property
+    def force(self) -> Array: ...
+    @property
+    def ground(self) -> Array: ...
+
+
+def carried(model: Model, run: Moved) -> Loads:
+    """The loads of any motion whose muscle and ground forces are known, simulated or captured."""
     if len(run.time) < 2:
         raise ValueError(f"expected a run of two control ticks or more, found {len(run.time)}")
     ticks = _Ticks(model, run)
@@ -194,7 +214,7 @@ class _Ticks:
     [Nm]; crossing (n, 2, 3) [N]: force of the thigh on the shank, tendons included.
     """
 
-    def __init__(self, model: Model, run: Run) -> None:
+    def __init__(self, model: Model, run: Moved) -> None:
         s, n = model.skeleton, len(run.time)
         body = Muscles(model)
         below = np.array([model.link(name + suffix) for suffix in SUFFIX.values() for name in SHANK], dtype=np.int32)
