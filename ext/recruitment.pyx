@@ -5,8 +5,9 @@
 # A_ji: moment of muscle i about coordinate j at full activation; s_j: how dear a moment is that no muscle makes, small: the
 # moments are met wherever the muscles can. On its dual (Newton's method: the unknowns are the moments' multipliers, as
 # many as coordinates, whatever the number of muscles): a_i(t) = clip(A_i . t / c_i), and t is the root of
-# F(t) = m - A a(t) - s t, piecewise linear and monotone; each step solves with the muscles that are free now
-# (Hintermueller, Ito and Kunisch 2002, doi 10.1137/S1052623401383558), damped by a search along the step.
+# F(t) = m - A a(t) - s t, minus the gradient of a convex, piecewise quadratic function phi; each step solves with the
+# muscles that are free now (Hintermueller, Ito and Kunisch 2002, doi 10.1137/S1052623401383558), and is shortened until
+# phi descends.
 from libc.math cimport fabs, sqrt
 
 DEF MOST = 64
@@ -23,22 +24,22 @@ cdef struct Leg:
     double m[JOINTS]
 
 
-cdef inline double miss(const Leg* p, const double* t, double* a, double* F) noexcept nogil:
-    # a(t), F(t) and the squared length of F, relative to s
+cdef inline double dual(const Leg* p, const double* t, double* a, double* F) noexcept nogil:
+    # phi at t; a(t) and F(t)
     cdef int i, j
-    cdef double x, total = 0.0
+    cdef double x, phi = 0.0
     for j in range(p.joints):
         F[j] = p.m[j] - p.s[j] * t[j]
+        phi += 0.5 * p.s[j] * t[j] * t[j] - p.m[j] * t[j]
     for i in range(p.muscles):
         x = 0.0
         for j in range(p.joints):
             x += p.A[MOST * j + i] * t[j]
         a[i] = min(max(x / p.c[i], p.low), 1.0)
+        phi += a[i] * (x - 0.5 * p.c[i] * a[i])
         for j in range(p.joints):
             F[j] -= p.A[MOST * j + i] * a[i]
-    for j in range(p.joints):
-        total += F[j] * F[j]
-    return total
+    return phi
 
 
 cdef inline int recruit_leg(const Leg* p, double* t, double* a) noexcept nogil:
@@ -48,12 +49,15 @@ cdef inline int recruit_leg(const Leg* p, double* t, double* a) noexcept nogil:
     cdef double S[JOINTS * JOINTS]
     cdef double step[JOINTS]
     cdef double trial[JOINTS]
-    cdef double x, now, after, share, size = 1e-30
+    cdef double x, now, after, share, slope, left, size = 1e-30
     for j in range(p.joints):
         size += p.m[j] * p.m[j]
-    now = miss(p, t, a, F)
+    now = dual(p, t, a, F)
     for count in range(1, STEPS + 1):
-        if now <= 1e-20 * size:
+        left = 0.0
+        for j in range(p.joints):
+            left += F[j] * F[j]
+        if left <= 1e-20 * size:
             return count
         for j in range(p.joints):
             for k in range(p.joints):
@@ -83,17 +87,19 @@ cdef inline int recruit_leg(const Leg* p, double* t, double* a) noexcept nogil:
             for l in range(j + 1, p.joints):
                 step[j] -= S[JOINTS * l + j] * step[l]
             step[j] /= S[JOINTS * j + j]
-        share = 1.0
+        share, slope = 1.0, 0.0
+        for j in range(p.joints):
+            slope += F[j] * step[j]
         for search in range(SEARCHES):
             for j in range(p.joints):
                 trial[j] = t[j] + share * step[j]
-            after = miss(p, trial, a, F)
-            if after < now * (1.0 - 1e-4 * share):
+            after = dual(p, trial, a, F)
+            if after <= now - 1e-4 * share * slope:
                 break
             share *= 0.5
-        else:
-            now = miss(p, t, a, F)
-            return count if now <= 1e-12 * size else -count
+        else:       # no descent is left above rounding
+            dual(p, t, a, F)
+            return count if left <= 1e-10 * size else -count
         for j in range(p.joints):
             t[j] = trial[j]
         now = after

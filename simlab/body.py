@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from simlab import anatomy
 from simlab.kernels import kinematics
 from simlab.motion import COORDINATES, Array, readonly
+from simlab.subject import Subject
 
 Integers = NDArray[np.int32]
 
@@ -41,7 +42,13 @@ class Body:
 
     def __post_init__(self) -> None:
         n, m = len(self.coordinates), len(self.markers)
-        for name, shape in (("lower", (n,)), ("upper", (n,)), ("polynomial", (n, 4)), ("spread", (n,)), ("local", (m, 3))):
+        for name, shape in (
+            ("lower", (n,)),
+            ("upper", (n,)),
+            ("polynomial", (n, 4)),
+            ("spread", (n,)),
+            ("local", (m, 3)),
+        ):
             object.__setattr__(self, name, readonly(getattr(self, name), *shape))
         for name in ("follows", "link"):
             values = np.array(getattr(self, name), dtype=np.int32)
@@ -72,3 +79,9 @@ def expectation(coordinates: tuple[str, ...]) -> dict[str, Array]:
         out["follows"].append(coordinates.index("knee_angle" + side) if any(polynomial) else -1)
         out["spread"].append(np.radians(float(row["spread_deg"] or np.inf)))
     return {name: np.array(values) for name, values in out.items()}
+
+
+def with_arms(subject: Subject) -> anatomy.Skeleton:
+    """The tree of 32 links of a subject, bones straight."""
+    whole = anatomy.skeleton(subject.sex, subject.mass_kg, subject.height_m, arms=True)
+    return anatomy.stretched(whole, anatomy.stretch(whole.names, subject.proportions.model_dump()))

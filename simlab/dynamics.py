@@ -7,7 +7,7 @@ body, motion and forces contradict one another.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,6 +37,11 @@ class Moving:
     q: Array
     v: Array
     a: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "time", readonly(self.time, None))
+        for name in ("q", "v", "a"):
+            object.__setattr__(self, name, readonly(getattr(self, name), len(self.time), None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +86,7 @@ def smooth(tracked: Tracked, cutoff_hz: float = 6.0) -> Moving:
     turning = 2.0 * _quaternion_product(rate[:, 3:7], q[:, 3:7] * [-1.0, -1.0, -1.0, 1.0])[:, :3]
     v = np.column_stack([rate[:, :3], turning, rate[:, 7:]])
     a = CubicSpline(time, v)(time, 1)
-    return Moving(
-        body=tracked.body, time=time, q=readonly(q, None, None), v=readonly(v, None, None), a=readonly(a, None, None)
-    )
+    return Moving(body=tracked.body, time=time, q=q, v=v, a=a)
 
 
 def _quaternion_product(a: Array, b: Array) -> Array:
@@ -105,11 +108,7 @@ def inverse(moving: Moving, reaction: GroundReaction | Spheres) -> Dynamics:
     if inside.sum() < 2:
         spans = [f"{x[0]:g} to {x[-1]:g} s" for x in (moving.time, reaction.time)]
         raise RecordingError(f"{reaction.source}: expected forces during the motion ({spans[0]}), found {spans[1]}")
-    part = Moving(
-        body=moving.body,
-        time=readonly(moving.time[inside], None),
-        **{name: readonly(getattr(moving, name)[inside], None, None) for name in ("q", "v", "a")},
-    )
+    part = replace(moving, **{name: getattr(moving, name)[inside] for name in ("time", "q", "v", "a")})
     return _inverse(part, _resampled(reaction, part.time), estimated=False)
 
 
@@ -190,4 +189,6 @@ def estimate(moving: Moving, soles: Spheres) -> GroundReaction:
                 across = [floor * total[0] + about[2], floor * total[2] - about[0]]
                 centre[f, foot] = across[0] / total[1], floor, across[1] / total[1]
                 moment[f, foot, 1] = (about - np.cross(centre[f, foot], total))[1]
-    return GroundReaction(time=moving.time, force=force, centre=centre, moment=moment, source="estimated from the motion")
+    return GroundReaction(
+        time=moving.time, force=force, centre=centre, moment=moment, source="estimated from the motion"
+    )

@@ -112,9 +112,7 @@ def solve(
         expected = f"at least {FEWEST} markers of the body ({', '.join(body.markers)})"
         raise RecordingError(f"{markers.source}: expected {expected}, found {', '.join(known) or 'none'}")
     chosen = [body.markers.index(name) for name in known]
-    body = replace(
-        body, markers=tuple(known), link=body.link[chosen], local=readonly(body.local[chosen], None, 3)
-    )
+    body = replace(body, markers=tuple(known), link=body.link[chosen], local=readonly(body.local[chosen], None, 3))
     targets = np.ascontiguousarray(markers.positions[:, [markers.names.index(name) for name in known]])
     weight = np.array([(weights or {}).get(name, 1.0) for name in known])
     seen = (np.isfinite(targets[..., 0]) & (weight > 0)).sum(axis=1)
