@@ -48,8 +48,8 @@ class Moving:
 class Dynamics:
     """Net joint moments. time [s] (f,); moment [Nm] (f, n - 1): of each coordinate of the body, in its sense.
 
-    residual_force [N], residual_moment [Nm] (f, 3): on the pelvis, about its centre of mass, world axes. reaction: of the
-    ground on each foot, at the same times; estimated: whether it was computed instead of measured.
+    residual_force [N], residual_moment [Nm] (f, 3): on the pelvis, about its centre of mass, world axes. reaction: of
+    the ground on each foot, at the same times; estimated: whether it was computed instead of measured.
     """
 
     moving: Moving
@@ -116,6 +116,7 @@ def _inverse(moving: Moving, reaction: GroundReaction, estimated: bool) -> Dynam
     body, s = moving.body, moving.body.skeleton
     links = np.array([s.names.index(name) for name in STANDING], dtype=np.int32)
     tau = np.empty(moving.v.shape)
+    assert reaction.centre is not None and reaction.moment is not None
     kinematics.inverse_dynamics(
         *s.arguments(), moving.q, moving.v, moving.a, np.array([0.0, -GRAVITY, 0.0]), links, reaction.force,
         reaction.centre, reaction.moment, tau,
@@ -131,7 +132,7 @@ def _inverse(moving: Moving, reaction: GroundReaction, estimated: bool) -> Dynam
 
 
 def _resampled(reaction: GroundReaction, time: Array) -> GroundReaction:
-    """The reaction at other times: force, and moment about the laboratory's origin, are what adds up between samples."""
+    """The reaction at other times: between samples, force and moment about the laboratory's origin are what adds up."""
     assert reaction.centre is not None and reaction.moment is not None
     about = reaction.moment + np.cross(reaction.centre, reaction.force)
 

@@ -97,7 +97,7 @@ def solve(
     """The coordinates of a body that carries the markers of a recording, frame by frame.
 
     weights: of markers by name, 1 by default, 0 leaves one out. knee: `free` (adduction and rotation have a degree of
-    freedom each, weakly drawn to what flexion makes expect) or `hinge` (they follow flexion exactly, as OpenSim's knee).
+    freedom each, weakly drawn to what flexion makes expect) or `hinge` (they follow flexion exactly, as in OpenSim).
     smooth: angles with a spread are drawn to those before and after.
     Errors: RecordingError when the body has fewer than 3 of the markers or a frame shows fewer; InputError for an
     unknown marker or knee.

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from simlab import anatomy, ik, landmarks, marker_sets
 from simlab.body import HINGES, Body, expectation, with_arms
-from simlab.errors import InputError, RecordingError
+from simlab.errors import RecordingError
 from simlab.model import Model, build, points
-from simlab.motion import SIDES, SUFFIX, Array, Landmarks, Markers, readonly
+from simlab.motion import SUFFIX, Array, Landmarks, Markers, readonly
 from simlab.subject import Proportions, Subject
 
 ROLES = {
@@ -85,13 +85,13 @@ def scale(
     mass_kg: float | None = None,
     height_m: float | None = None,
     joint_centres: str | None = None,
-    marker_set: marker_sets.MarkerSet | None = None,
+    marker_set: marker_sets.Recognised | None = None,
 ) -> Person:
     """The person who stands in these frames.
 
     base: what else is known (sex, deficits; its mass and height count where none is given here). height_m: where
-    neither is given, it is estimated from the length of the legs. joint_centres: as in `landmarks.locate`, by default the
-    best that the markers allow. marker_set: by default recognised from the labels.
+    neither is given, it is estimated from the length of the legs. joint_centres: as in `landmarks.locate`, by default
+    the best that the markers allow. marker_set: by default recognised from the labels.
     Errors: RecordingError for missing markers, or lengths that no person has.
     """
     chosen = marker_set or marker_sets.recognise(standing.names)
@@ -157,7 +157,7 @@ def _with(subject: Subject, source: str, key: str, value: float) -> Subject:
 
 
 def _seen(named: landmarks.Named, mean: Mapping[str, Array]) -> dict[str, Array]:
-    """The bony landmarks, and the joint centres of the arms, that have a marker: name of the point -> place [m] (3,)."""
+    """The bony landmarks and the joint centres that have a marker: name of the point -> place [m] (3,)."""
     out: dict[str, Array] = {}
 
     def at(role: str, side: str | None) -> Array | None:
@@ -326,7 +326,7 @@ def _pose(
 
 
 def _attach(
-    skeleton: anatomy.Skeleton, posed: ik.Tracked, standing: Markers, chosen: marker_sets.MarkerSet
+    skeleton: anatomy.Skeleton, posed: ik.Tracked, standing: Markers, chosen: marker_sets.Recognised
 ) -> tuple[Body, tuple[str, ...]]:
     """The body with every marker that has a segment, where it is in the standing posture; and the others' names."""
     rotation, origin = posed.body.frames(posed.q[0])

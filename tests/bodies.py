@@ -34,8 +34,8 @@ def generic(seed: int = 0, each: int = 3) -> Body:
 
 @cache
 def of_opensim() -> Body:
-    """The person of OpenSim's scaled model, with its limits: its foot has no midtarsal joint, and nothing is expected of
-    a subtalar joint or of an arm."""
+    """The person of OpenSim's scaled model, with its limits: no midtarsal joint, and nothing is expected of a subtalar
+    joint or of an arm."""
     tree = osim.tree(PERSON)
     skeleton = anatomy.Skeleton(
         names=tree.names,

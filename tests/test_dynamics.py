@@ -1,4 +1,4 @@
-"""Inverse dynamics: energy, Newton and Euler, gravity by hand, OpenSim; and the ground reaction that nobody measured."""
+"""Inverse dynamics: energy, Newton and Euler, gravity by hand, OpenSim; and a ground reaction that nobody measured."""
 
 from __future__ import annotations
 

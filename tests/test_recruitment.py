@@ -35,8 +35,8 @@ def recruit(A: Array, moment: Array, low: float = 0.0, slack: float = TINY) -> t
 
 
 def test_two_muscles_by_hand():
-    """One joint, 10 and 20 Nm at full activation, for 10 Nm: a = 10 / (100 + 400) times each. For 27 Nm the stronger one
-    saturates and the weaker makes the other 7."""
+    """One joint, 10 and 20 Nm at full activation, for 10 Nm: a = 10 / (100 + 400) times each. For 27 Nm the stronger
+    one saturates and the weaker makes the other 7."""
     A = np.array([[10.0, 20.0]])
     np.testing.assert_allclose(recruit(A, np.array([10.0]))[0], [0.2, 0.4], rtol=1e-6)
     np.testing.assert_allclose(recruit(A, np.array([27.0]))[0], [0.7, 1.0], rtol=1e-5)
