@@ -1,36 +1,46 @@
 """Markers -> landmarks: joint centres, heel, second metatarsal head and iliac spines of both legs.
 
 The definition of the joint centres decides every frontal-plane number (one trial: FPPA -33 or -56 deg), so it is
-named, chosen by the user and carried along. Names of markers are data: `models/marker_sets.toml`.
+named, chosen by the user and carried along. Names of markers are data: `simlab.marker_sets`.
 
-- `lateral-markers`: knee and ankle are the markers on the lateral epicondyle and the lateral malleolus.
+- `lateral-markers`: knee and ankle are the markers on the lateral epicondyle and the lateral malleolus; where nothing
+  better is at hand, half the width of the joint inward of them.
 - `clusters`: midpoints between the medial and lateral markers of a static trial, carried by rigid fits of the thigh
   and shank markers (with the lateral marker of their distal end).
+- `joint-centres`: hip, knee and ankle are joints of the file (BVH, Kinect); where it marks no heel or iliac spines,
+  they are estimated from the joints, which the definition says.
 
-The hip is the file's own hip joint centre where there is one, else the regression of Harrington et al. 2007.
+Else the hip is the file's own hip joint centre where there is one, else the regression of Harrington et al. 2007.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simlab import tables
+from simlab import marker_sets, signals
 from simlab.errors import InputError
+from simlab.marker_sets import MarkerSet
 from simlab.motion import SIDES, Array, Landmarks, Markers
 
-JOINT_CENTRES = ("lateral-markers", "clusters")
+JOINT_CENTRES = ("lateral-markers", "clusters", "joint-centres")
 PLACES = ("hip", "knee", "ankle", "heel", "toe", "asis")
 """The points of `Landmarks`."""
 LONGEST_GAP = 0.2
 """Gaps up to this long [s] are filled: a fifth of a second is a tenth of a squat."""
 SECOND_HEAD = 0.3
 """Where the second metatarsal head lies on the line from the first to the fifth (five heads, the first the widest)."""
+
+WIDEST = 0.25
+"""A knee or an ankle is narrower than this [m]: what is wider is in another unit."""
+SPINES = (0.3643, 0.5080, 0.2818)
+"""Iliac spines from the hip joints, forward, upward and outward (each), as shares of the distance of the hip joints:
+models/landmarks.csv (asis) less models/joints.csv (hip), over twice 0.07726 m. Of a pelvis without tilt."""
+OUTWARD = np.array([1.0, -1.0])
+"""Right and left along an axis that points right."""
 
 log = logging.getLogger(__name__)
 
@@ -44,30 +54,49 @@ class Gap:
     end: float
 
 
-def locate(markers: Markers, static: Markers | None = None, joint_centres: str = "lateral-markers") -> Landmarks:
+def locate(
+    markers: Markers,
+    static: Markers | None = None,
+    joint_centres: str = "lateral-markers",
+    *,
+    marker_set: MarkerSet | None = None,
+    knee_width_m: float | None = None,
+    ankle_width_m: float | None = None,
+) -> Landmarks:
     """The landmarks of a recording [m]; short gaps are filled and reported through logging.
 
-    static: a standing trial with medial knee and ankle markers, for `clusters`.
-    Errors: InputError for an unknown definition, a missing marker, a long gap, a vertical that is not Y.
+    static: a standing trial with medial knee and ankle markers, for `clusters`. marker_set: what the labels mean, where
+    they are not to be recognised. Widths, for `lateral-markers` only: from the centre of the lateral marker to that of
+    a medial one (calliper width plus the diameter of a marker) [m]; the joint is half of it inward, along the
+    horizontal left-right axis of the pelvis.
+    Errors: InputError for an unknown definition, a missing marker, a long gap, a width that is none, a vertical that is
+    not Y; RecordingError for markers of no set (`marker_sets.recognise`).
     """
     if joint_centres not in JOINT_CENTRES:
         raise InputError(f"joint centres: expected one of {', '.join(JOINT_CENTRES)}, found {joint_centres!r}")
     if joint_centres == "clusters" and static is None:
         raise InputError("joint centres 'clusters': expected a static trial with medial markers, found none (--static)")
-    recording = Named(markers)
-    knee, ankle = _carried(recording, Named(static)) if static and joint_centres == "clusters" else _lateral(recording)
-    hip, hip_definition = _hip(recording)
-    landmarks = Landmarks(
-        time=markers.time,
-        hip=hip,
-        knee=knee,
-        ankle=ankle,
-        heel=recording.both("heel"),
-        toe=_toe(recording),
-        asis=recording.both("asis"),
-        definition=f"{joint_centres}; hip: {hip_definition}",
-        source=markers.source,
-    )
+    widths = {"knee": knee_width_m, "ankle": ankle_width_m}
+    given = {joint: width for joint, width in widths.items() if width is not None}
+    if given and joint_centres != "lateral-markers":
+        raise InputError(f"{', '.join(given)} width: expected with lateral-markers only, found {joint_centres}")
+    for joint, width in given.items():
+        if not 0 < width < WIDEST:
+            raise InputError(f"{joint} width: expected more than 0 and less than {WIDEST} m, found {width:g}")
+    recording = Named(markers, marker_set)
+    if joint_centres == "joint-centres":
+        points, definition = _joints(recording)
+    else:
+        hip, hip_definition = _hip(recording)
+        points = {"hip": hip, "asis": recording.both("asis"), "heel": recording.both("heel"), "toe": _toe(recording)}
+        if joint_centres == "clusters" and static is not None:
+            points["knee"], points["ankle"] = _carried(recording, Named(static, marker_set))
+        else:
+            points["knee"], points["ankle"] = _lateral(recording, points["asis"], widths)
+        inward = " and ".join(f"{1e3 * width:g} mm of the {joint}" for joint, width in given.items())
+        less = f" less half of {inward}" if inward else ""
+        definition = f"{joint_centres}{less}; hip: {hip_definition}"
+    landmarks = Landmarks(time=markers.time, definition=definition, source=markers.source, **points)
     for gap in recording.filled:
         log.warning("%s: filled a gap of %s from %.2f to %.2f s", markers.source, gap.marker, gap.start, gap.end)
     if not (landmarks.hip[..., 1].mean() > landmarks.knee[..., 1].mean() > landmarks.heel[..., 1].mean()):
@@ -78,41 +107,32 @@ def locate(markers: Markers, static: Markers | None = None, joint_centres: str =
 # --- markers by what they mean ---------------------------------------------------------------------------------------
 
 
-@cache
-def _sets() -> dict[str, Any]:
-    return tables.read_toml("marker_sets.toml")
-
-
 class Named:
-    """The markers of a file by role (`knee`, `heel`, ...), gaps filled. `filled` collects the gaps."""
+    """The markers of a file by role (`knee`, `heel`, ...), gaps filled. `filled` collects the gaps.
 
-    def __init__(self, markers: Markers) -> None:
+    marker_set: what the labels mean, where they are not to be recognised. Errors: RecordingError.
+    """
+
+    def __init__(self, markers: Markers, marker_set: MarkerSet | None = None) -> None:
         self.markers = markers
         self.filled: list[Gap] = []
-        self._column = {name.rpartition(":")[2]: i for i, name in enumerate(markers.names)}
-        if len(self._column) < len(markers.names):
-            subjects = ", ".join(sorted({name.rpartition(":")[0] or "(none)" for name in markers.names}))
-            raise InputError(f"{markers.source}: expected one subject, found markers of the same name for {subjects}")
-
-    def find(self, role: str, side: str | None = None) -> list[str]:
-        """The markers in the file that play a role, best name first."""
-        names = _sets()[side][role] if side else _sets()[role]
-        return [name for name in names if name in self._column]
-
-    def has(self, *roles: str) -> bool:
-        return all(self.find(role, side) for role in roles for side in SIDES)
+        self.recognised = marker_sets.recognise(markers.names, marker_set, markers.source)
+        self.find = self.recognised.find
+        self.has = self.recognised.has
 
     def raw(self, name: str) -> Array:
         """A marker as recorded [m], shape (n, 3)."""
-        return self.markers.positions[:, self._column[name]]
+        return self.markers.positions[:, self.markers.names.index(name)]
 
     def point(self, role: str, side: str | None = None) -> Array:
         """A marker without gaps [m], shape (n, 3). Errors: InputError when it is missing or its gap is long."""
         found = self.find(role, side)
         if not found:
-            names = _sets()[side][role] if side else _sets()[role]
-            where = f"{self.markers.source}: expected a marker for the {f'{side} ' if side else ''}{role}"
-            raise InputError(f"{where} ({', '.join(names)}), found {', '.join(self.markers.names)}")
+            known = self.recognised.marker_set
+            names = ", ".join(known.names(role, side)) or f"the marker set {known.name} has none"
+            where = f"{self.markers.source}: expected a marker for the {f'{side} ' if side else ''}{role} ({names})"
+            hint = "; its joints are joint centres" if self.has("knee_centre") else ""
+            raise InputError(f"{where}, found {', '.join(self.markers.names)}{hint}")
         points, gaps = fill(self.markers.time, self.raw(found[0]), found[0], self.markers.source)
         self.filled += [gap for gap in gaps if gap not in self.filled]
         return points
@@ -152,8 +172,50 @@ def _gaps(time: Array, seen: NDArray[np.bool_]) -> list[tuple[float, float]]:
 # --- landmarks -------------------------------------------------------------------------------------------------------
 
 
-def _lateral(recording: Named) -> tuple[Array, Array]:
-    return recording.both("knee"), recording.both("ankle")
+def _lateral(recording: Named, asis: Array, widths: dict[str, float | None]) -> list[Array]:
+    """Knee and ankle: the lateral markers, each half a width inward where there is one."""
+    joints = [recording.both(joint) for joint in widths]
+    if not any(widths.values()):
+        return joints
+    across = _unit((asis[:, 0] - asis[:, 1]) * [1.0, 0.0, 1.0])[:, None] * OUTWARD[:, None]
+    return [joint - (width or 0.0) / 2 * across for joint, width in zip(joints, widths.values(), strict=True)]
+
+
+def _joints(recording: Named) -> tuple[dict[str, Array], str]:
+    """Landmarks of a file that has the joint centres themselves, and how what it lacks was estimated."""
+    points = {joint: recording.both(f"{joint}_centre") for joint in ("hip", "knee", "ankle")}
+    points["toe"] = _toe(recording)
+    said = [f"joint-centres of the file ({recording.recognised.marker_set.name})"]
+    if recording.has("heel"):
+        points["heel"] = recording.both("heel")
+    else:
+        points["heel"] = points["ankle"]
+        said.append("heel: the ankle joint")
+    if recording.has("asis"):
+        points["asis"] = recording.both("asis")
+    else:
+        points["asis"] = iliac_spines(points["hip"])
+        said.append("iliac spines: parallel to the hip joints, of a pelvis without tilt")
+    return points, "; ".join(said)
+
+
+def iliac_spines(hip: Array) -> Array:
+    """Both ASIS from the hip joint centres, (n, 2, 3), for files that have joints only [m].
+
+    Assumes that the line of the spines is parallel to that of the hip joints, so that heading and obliquity are those
+    of the hip joints, and that the pelvis of the reference skeleton, in proportion, leans neither forward nor back.
+    """
+    right = hip[:, 0] - hip[:, 1]
+    apart = np.linalg.norm(right, axis=1)[:, None]
+    z = right / apart
+    x = _unit(np.cross(np.array([0.0, 1.0, 0.0]), z))
+    forward, upward, outward = SPINES
+    middle = forward * x + upward * np.cross(z, x)
+    return hip + apart[:, None] * (middle[:, None] + outward * z[:, None] * OUTWARD[:, None])
+
+
+def _unit(vectors: Array) -> Array:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
 def _carried(recording: Named, static: Named) -> tuple[Array, Array]:
@@ -164,7 +226,7 @@ def _carried(recording: Named, static: Named) -> tuple[Array, Array]:
         for side in SIDES:
             medial, lateral = (static.point(role, side).mean(axis=0) for role in (f"{joint}_medial", joint))
             names = _cluster(recording, static, cluster, joint, side)
-            reference = np.array([np.nanmean(static.raw(name), axis=0) for name in names])
+            reference = np.array([np.nanmean(static.raw(name), axis=0) for name in names.values()])
             moving = np.stack([recording.raw(name) for name in names], axis=1)
             moved = carry(reference, moving, (medial + lateral) / 2)
             sides.append(_without_gaps(recording, moved, f"the {side} {cluster} cluster ({', '.join(names)})"))
@@ -178,10 +240,14 @@ def _without_gaps(recording: Named, points: Array, what: str) -> Array:
     return filled
 
 
-def _cluster(recording: Named, static: Named, cluster: str, joint: str, side: str) -> list[str]:
-    """The markers that both trials have on a segment, at least three. Errors: InputError."""
-    known = set(static.find(cluster, side) + static.find(joint, side))
-    names = [name for name in recording.find(cluster, side) + recording.find(joint, side)[:1] if name in known]
+def _cluster(recording: Named, static: Named, cluster: str, joint: str, side: str) -> dict[str, str]:
+    """The labels on a segment that both trials have, here and in the static trial, at least 3. Errors: InputError."""
+    known = {static.recognised.marker[label]: label for role in (cluster, joint) for label in static.find(role, side)}
+    names = {
+        label: known[recording.recognised.marker[label]]
+        for label in recording.find(cluster, side) + recording.find(joint, side)[:1]
+        if recording.recognised.marker[label] in known
+    }
     if len(names) < 3:
         files = f"{recording.markers.source} and {static.markers.source}"
         expected = f"at least 3 markers of the {side} {cluster} in both"
@@ -249,15 +315,12 @@ def _toe(recording: Named) -> Array:
 def smooth(landmarks: Landmarks, cutoff_hz: float = 6.0) -> Landmarks:
     """Low-pass every point: zero-lag 4th-order Butterworth (2nd order, forward and back). For captured motion only.
 
-    Errors: InputError when the sampling rate is too low for the cutoff or the recording too short.
+    Errors: RecordingError when the sampling rate is too low for the cutoff or the recording too short.
     """
-    from scipy.signal import butter, filtfilt
-
-    rate = (len(landmarks.time) - 1) / float(np.ptp(landmarks.time)) if len(landmarks.time) > 12 else 0.0
-    if rate <= 2 * cutoff_hz:
-        expected = f"13 frames or more, faster than {2 * cutoff_hz:g} Hz"
-        raise InputError(f"{landmarks.source}: expected {expected}, found {len(landmarks.time)} at {rate:.4g} Hz")
-    # Two passes lose 6 dB where one loses 3; a cutoff raised by (sqrt(2) - 1)^(1/4) puts -3 dB at cutoff_hz
-    # (Winter 2009, Biomechanics and Motor Control of Human Movement, doi 10.1002/9780470549148, chapter 3).
-    b, a = butter(2, min(cutoff_hz / (2**0.5 - 1) ** 0.25, 0.49 * rate), fs=rate)
-    return replace(landmarks, **{place: filtfilt(b, a, getattr(landmarks, place), axis=0) for place in PLACES})
+    return replace(
+        landmarks,
+        **{
+            place: signals.low_pass(landmarks.time, getattr(landmarks, place), cutoff_hz, landmarks.source)
+            for place in PLACES
+        },
+    )

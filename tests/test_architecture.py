@@ -30,7 +30,7 @@ LAYERS = (
     ("model",),
     ("paths", "alignment"),
     ("anatomy",),
-    ("rotations", "waveform"),
+    ("rotations", "waveform", "signals", "marker_sets"),
     ("copula", "subject"),
     ("motion", "tables"),
     ("errors", "page"),

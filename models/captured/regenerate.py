@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from simlab import compare, recording
-from simlab.landmarks import JOINT_CENTRES, PLACES
+from simlab.landmarks import PLACES
 from simlab.motion import SIDES, Array
 
+DEFINITIONS = ("lateral-markers", "clusters")
 NAME = "opencap_subject4_squats"
 SOURCE = (
     "Five natural squats of subject 4 of the OpenCap laboratory validation (optical markers and force plates): "
@@ -36,8 +37,8 @@ HEADER = """\
 
 
 def main(folder: Path) -> None:
-    analyses = {definition: analyse(folder, definition) for definition in JOINT_CENTRES}
-    first = analyses[JOINT_CENTRES[0]]
+    analyses = {definition: analyse(folder, definition) for definition in DEFINITIONS}
+    first = analyses[DEFINITIONS[0]]
     text = [HEADER, f'source = "{SOURCE}"', f'licence = "{LICENCE}"', f"body_weight_n = {first.body_weight:.1f}"]
     for definition, captured in analyses.items():
         text += ["", f"[joint_centres.{definition}]", f'definition = "{captured.joint_centres}"']
