@@ -349,25 +349,26 @@ def _offset(d: Array) -> Array:
 # --- proportions -----------------------------------------------------------------------------------------------------
 
 LENGTHWISE = {
-    "pelvis_width": (("pelvis",), 2),
-    "trunk_length": (("torso",), 1),
-    "thigh_length": (("femur",), 1),
-    "shank_length": (("tibia",), 1),
-    "foot_length": (("calcn", "forefoot"), 0),
-    "upper_arm_length": (("humerus",), 1),
-    "forearm_length": (("ulna", "radius"), 1),
+    "pelvis_width": (("pelvis",), (2,)),
+    "pelvis_depth": (("pelvis",), (0, 1)),
+    "trunk_length": (("torso",), (1,)),
+    "thigh_length": (("femur",), (1,)),
+    "shank_length": (("tibia",), (1,)),
+    "foot_length": (("calcn", "forefoot"), (0,)),
+    "upper_arm_length": (("humerus",), (1,)),
+    "forearm_length": (("ulna", "radius"), (1,)),
 }
-"""Proportion -> the links that it makes longer, and the axis of theirs (0 X, 1 Y, 2 Z) along which it does."""
+"""Proportion -> the links that it makes larger, and the axes of theirs (0 X, 1 Y, 2 Z) along which it does."""
 
 
 def stretch(names: tuple[str, ...], proportions: Mapping[str, float]) -> Array:
     """How much longer each link is along its axes than in the reference skeleton of the same stature, (n, 3)."""
     out = np.ones((len(names), 3))
     for name, factor in proportions.items():
-        links, axis = LENGTHWISE[name]
+        links, axes = LENGTHWISE[name]
         for i, link in enumerate(names):
             if link.removesuffix("_r").removesuffix("_l") in links:
-                out[i, axis] = factor
+                out[i, axes] = factor
     return readonly(out, None, 3)
 
 

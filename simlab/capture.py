@@ -18,7 +18,8 @@ from simlab import dynamics, export, ik, metrics, mocap, recruitment, scale
 from simlab import recording as recordings
 from simlab.motion import SIDES, SUFFIX, Array, Markers, Motion
 from simlab.recording import Recording
-from simlab.subject import Subject
+from simlab.model import GRAVITY
+from simlab.subject import Subject, toml
 
 Tell = Callable[[str, float], None]
 MOMENTS = (
@@ -70,11 +71,9 @@ def analyse(
     markers = recording.markers
     standing = recording.standing or _standing(recording)
     if mass_kg is None and recording.body_weight is not None:
-        mass_kg = round(recording.body_weight / export.GRAVITY, 2)
+        mass_kg = round(recording.body_weight / GRAVITY, 2)
     tell("scaling", 0.0)
-    person = scale.scale(
-        standing, base, mass_kg=mass_kg, height_m=height_m, marker_set=None, joint_centres=None
-    )
+    person = scale.scale(standing, base, mass_kg=mass_kg, height_m=height_m)
     tell("scaling", 1.0)
     tell("inverse kinematics", 0.0)
     tracked = ik.solve(person.body, markers, knee=knee)
@@ -170,7 +169,7 @@ def save(capture: Capture, folder: str | Path) -> dict[str, str]:
     """
     opensim = mocap.opensim
     with export.whole(folder) as draft:
-        (draft / "person.toml").write_text(_toml(capture.person.subject), encoding="utf-8")
+        (draft / "person.toml").write_text(toml(capture.person.subject), encoding="utf-8")
         opensim.write_mot(draft / "motion.mot", capture.motion)
         opensim.write_trc(draft / "markers.trc", capture.markers)
         _write_errors(draft / "marker_errors.csv", capture.tracked)
@@ -216,9 +215,3 @@ def _write_errors(path: Path, tracked: ik.Tracked) -> None:
         seen = int(np.isfinite(error).sum())
         rows.append(f"{name},{links[tracked.body.link[i]]},{1e3 * rms:.2f},{1e3 * np.nanmax(error):.2f},{seen}")
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
-
-
-def _toml(subject: Subject) -> str:
-    from simlab.population import toml
-
-    return toml(subject)

@@ -15,7 +15,6 @@ than the average; what a passive range lacks to it becomes tightness by the clin
 from __future__ import annotations
 
 import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -30,7 +29,7 @@ from simlab.control import Controller
 from simlab.errors import InputError
 from simlab.export import whole
 from simlab.motion import SIDES, Array
-from simlab.subject import Subject
+from simlab.subject import Subject, toml
 from simlab.sweep import Job, Progress, simulate_one
 
 SEXES = ("female", "male")
@@ -147,26 +146,6 @@ def save(subjects: Sequence[Subject], folder: str | Path) -> list[str]:
             (draft / f"person_{index:0{digits}}.toml").write_text(toml(subject), encoding="utf-8")
         names = sorted(path.name for path in draft.iterdir())
     return [str(Path(folder) / name) for name in names]
-
-
-def toml(subject: Subject) -> str:
-    """A subject as the text of its file: the body, and what differs from healthy."""
-    out = io.StringIO()
-    body = {name: getattr(subject, name) for name in ("name", "sex", *reversed(BODY))}
-    _table(out, body | subject.model_dump(exclude_defaults=True), ())
-    return out.getvalue()
-
-
-def _table(out: io.StringIO, data: dict[str, Any], path: tuple[str, ...]) -> None:
-    """The values of a table, then the tables in it."""
-    flat = {key: value for key, value in data.items() if not isinstance(value, dict)}
-    if path and flat:
-        out.write(f"\n[{'.'.join(path)}]\n")
-    for key, value in flat.items():
-        out.write(f'{key} = "{value}"\n' if isinstance(value, str) else f"{key} = {value!r}\n")
-    for key, value in data.items():
-        if isinstance(value, dict):
-            _table(out, value, (*path, key))
 
 
 # --- strength against valgus ------------------------------------------------------------------------------------------

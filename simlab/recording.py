@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simlab import landmarks as lm
 from simlab import metrics, mocap, unusual
 from simlab.errors import InputError
 from simlab.mocap.plates import LOADED
-from simlab.motion import GroundReaction, Landmarks
+from simlab.motion import GroundReaction, Landmarks, Markers, Motion
 
 STILL = math.radians(10)
 """Standing still: the knees turn slower than this [rad/s] ..."""
@@ -23,9 +24,12 @@ SETTLED = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """A captured motion, ready to be measured. Landmarks are smoothed; body_weight [N]; each None where unknown."""
+    """A captured motion, ready to be measured. Landmarks are smoothed, markers are as read; standing: the standing trial
+    that belongs to it; body_weight [N]; each None where unknown."""
 
     path: str
+    markers: Markers
+    standing: Markers | None
     joint_centres: str
     landmarks: Landmarks
     repetitions: tuple[metrics.Repetition, ...]
@@ -51,7 +55,8 @@ def read(
     Errors: InputError; also when there is no whole repetition.
     """
     standing = None if static is None else mocap.read(static, units, up)
-    landmarks = lm.smooth(lm.locate(mocap.read(path, units, up), standing, joint_centres), cutoff_hz)
+    markers = mocap.read(path, units, up)
+    landmarks = lm.smooth(lm.locate(markers, standing, joint_centres), cutoff_hz)
     repetitions = metrics.repetitions(landmarks)
     if not repetitions:
         bend = np.degrees(np.ptp(metrics.knee_flexion(landmarks), axis=0).max())
@@ -68,6 +73,8 @@ def read(
             raise InputError(f"{grf}: expected a person standing on the plates, found {body_weight:.0f} N")
     return Recording(
         path=str(path),
+        markers=markers,
+        standing=standing,
         joint_centres=joint_centres,
         landmarks=landmarks,
         repetitions=repetitions,
@@ -85,19 +92,27 @@ def _static_weight(plates: mocap.Plates) -> float:
 
 def standing_weight(landmarks: Landmarks, reaction: GroundReaction) -> float | None:
     """The mean total vertical force while standing still with straight knees [N]; None when nobody stood still."""
-    flexion = metrics.knee_flexion(landmarks).mean(axis=1)
-    straight = flexion <= flexion.min() + metrics.BOUND * np.ptp(flexion)
-    slow = np.abs(np.gradient(flexion, landmarks.time)) < STILL
-    still = np.interp(reaction.time, landmarks.time, (straight & slow).astype(float), left=0, right=0) == 1
+    at_rest = standing_still(landmarks).astype(float)
+    still = np.interp(reaction.time, landmarks.time, at_rest, left=0, right=0) == 1
     step = float(np.median(np.diff(reaction.time)))
     return float(reaction.force[still, :, 1].sum(axis=1).mean()) if still.sum() * step >= SETTLED else None
 
 
-def measure(recording: Recording) -> dict[str, Any]:
-    """The report of a recording: mean, SD and values of every metric over the repetitions, JSON-able."""
+def standing_still(landmarks: Landmarks) -> NDArray[np.bool_]:
+    """The frames with straight knees that hardly turn, shape (n,)."""
+    flexion = metrics.knee_flexion(landmarks).mean(axis=1)
+    straight = flexion <= flexion.min() + metrics.BOUND * np.ptp(flexion)
+    return np.asarray(straight & (np.abs(np.gradient(flexion, landmarks.time)) < STILL))
+
+
+def measure(recording: Recording, motion: Motion | None = None) -> dict[str, Any]:
+    """The report of a recording: mean, SD and values of every metric over the repetitions, JSON-able.
+
+    motion: its coordinates, for the three-dimensional angles."""
     each = [
         metrics.measure(
             recording.landmarks,
+            motion,
             ground_reaction=recording.ground_reaction,
             body_weight=recording.body_weight,
             window=repetition.window,

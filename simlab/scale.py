@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simlab import anatomy, ik, landmarks, marker_sets
 from simlab.body import HINGES, Body, expectation, with_arms
 from simlab.errors import RecordingError
 from simlab.model import Model, build, points
-from simlab.motion import SUFFIX, Array, Landmarks, Markers, readonly
+from simlab.motion import SUFFIX, Array, Markers, readonly
 from simlab.subject import Proportions, Subject
 
 ROLES = {
@@ -38,6 +37,8 @@ CENTRES = ("hip", "knee", "ankle")
 FLAT = ("heel", "toe", "metatarsal_1", "metatarsal_5")
 """Markers of the foot: they say where it points; that it lies flat says how it is tilted, better than the thickness of
 skin and shoe."""
+SKIN = 0.012
+"""How far the centre of a marker lies off the bone [m]: its radius of 7 mm, and skin."""
 SURE = 10.0
 """Weight of a joint centre against a bony landmark, over which skin lies."""
 ARMS = {"elbow": ("ulna", (0.0, 0.0, 0.0)), "wrist": ("radius", (-0.008797, -0.235841, 0.01361))}
@@ -85,7 +86,7 @@ def scale(
     mass_kg: float | None = None,
     height_m: float | None = None,
     joint_centres: str | None = None,
-    marker_set: marker_sets.Recognised | None = None,
+    marker_set: marker_sets.MarkerSet | None = None,
 ) -> Person:
     """The person who stands in these frames.
 
@@ -94,11 +95,11 @@ def scale(
     the best that the markers allow. marker_set: by default recognised from the labels.
     Errors: RecordingError for missing markers, or lengths that no person has.
     """
-    chosen = marker_set or marker_sets.recognise(standing.names)
-    named = landmarks.Named(standing, chosen)
+    named = landmarks.Named(standing, marker_set)
+    chosen = named.recognised
     kind = joint_centres or best_centres(named)
     medial = kind == "clusters"
-    located = landmarks.locate(standing, standing if medial else None, kind, marker_set=chosen)
+    located = landmarks.locate(standing, standing if medial else None, kind, marker_set=marker_set)
     mean = {name: getattr(located, name).mean(axis=0) for name in landmarks.PLACES}
     seen = _seen(named, mean)
     subject = base or Subject()
@@ -201,7 +202,8 @@ def _measured(mean: Mapping[str, Array], seen: Mapping[str, Array]) -> dict[str,
         "pelvis_width": float(np.linalg.norm(mean["hip"][0] - mean["hip"][1])),
         "thigh_length": apart("hip", "knee"),
         "shank_length": apart("knee", "ankle"),
-        "foot_length": float(np.linalg.norm(((mean["toe"] - mean["heel"]) * [1, 0, 1]), axis=1).mean()),
+        "foot_length": float(np.linalg.norm(((mean["toe"] - mean["heel"]) * [1, 0, 1]), axis=1).mean()) - 2 * SKIN,
+        "pelvis_depth": float(np.linalg.norm((mean["asis"] - mean["hip"]).mean(axis=0))) - SKIN,
         "trunk_length": None if top is None else float(np.linalg.norm(top[1] - mean["hip"].mean(axis=0))),
         "upper_arm_length": apart("acromion", "elbow"),
         "forearm_length": apart("elbow", "wrist"),
@@ -234,6 +236,7 @@ def _reference(subject: Subject) -> dict[str, float]:
         "thigh_length": apart("hip_r", "knee_r"),
         "shank_length": apart("knee_r", "ankle_r"),
         "foot_length": float(np.linalg.norm(foot)),
+        "pelvis_depth": float(np.linalg.norm((places["asis_r"] + places["asis_l"]) / 2 - middle)),
         "trunk_length": float(np.linalg.norm(places["c7"] - middle)),
         "shoulder_height": float(np.linalg.norm(shoulders - middle)),
         "lumbar_height": float((places["lumbar"] - middle)[1]),
@@ -346,11 +349,3 @@ def _attach(
         posed.body, markers=tuple(names), link=np.array(links, dtype=np.int32), local=readonly(local, None, 3)
     )
     return body, tuple(loose)
-
-
-def standing_frames(markers: Markers, located: Landmarks, still: NDArray[np.bool_]) -> Markers:
-    """The frames of a recording in which the person stands still, as a standing trial."""
-    if not still.any():
-        expected = "a moment of quiet standing to scale the person from, or a standing trial (--static)"
-        raise RecordingError(f"{markers.source}: expected {expected}, found none")
-    return replace(markers, time=markers.time[still], positions=markers.positions[still])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -150,6 +151,8 @@ class Proportions(_Config):
     bone means a tendon that is as much longer."""
 
     pelvis_width: float = Proportion
+    pelvis_depth: float = Proportion
+    """And its height."""
     trunk_length: float = Proportion
     thigh_length: float = Proportion
     shank_length: float = Proportion
@@ -198,6 +201,26 @@ class Subject(_Config):
 def load_subject(path: str | Path) -> Subject:
     """Read a subject from a TOML file. Errors: InputError naming file, key, expected and found."""
     return _validate(tables.load_toml(path), str(path))
+
+
+def toml(subject: Subject) -> str:
+    """A subject as the text of its file: the body, and what differs from healthy."""
+    out = io.StringIO()
+    body = {name: getattr(subject, name) for name in ("name", "sex", "mass_kg", "height_m")}
+    _table(out, body | subject.model_dump(exclude_defaults=True), ())
+    return out.getvalue()
+
+
+def _table(out: io.StringIO, data: dict[str, Any], path: tuple[str, ...]) -> None:
+    """The values of a table, then the tables in it."""
+    flat = {key: value for key, value in data.items() if not isinstance(value, dict)}
+    if path and flat:
+        out.write(f"\n[{'.'.join(path)}]\n")
+    for key, value in flat.items():
+        out.write(f'{key} = "{value}"\n' if isinstance(value, str) else f"{key} = {value!r}\n")
+    for key, value in data.items():
+        if isinstance(value, dict):
+            _table(out, value, (*path, key))
 
 
 def change(subject: Subject, settings: list[str], source: str = "--set") -> Subject:

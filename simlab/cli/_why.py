@@ -218,14 +218,15 @@ def train(
     json_: AsJson = False,
 ) -> None:
     """Say what a training program does to a subject, and write the subject that it makes."""
-    from simlab import export, population, training
+    from simlab import export, training
+    from simlab.subject import toml as to_toml
 
     person = subject_of(subject, set_)
     found = training.after(person, training.load_program(program), week)
     people = {"after.toml": found.subject, "after_low.toml": found.low, "after_high.toml": found.high}
     with export.whole(out) as draft:
         for name, one in people.items():
-            (draft / name).write_text(population.toml(one), encoding="utf-8")
+            (draft / name).write_text(to_toml(one), encoding="utf-8")
     files = {name: str(out / name) for name in people}
     gains = [dataclasses.asdict(gain) | {"words": gain.words} for gain in found.gains]
     sources = {key: training.cite(key) for gain in found.gains for key in gain.sources}
