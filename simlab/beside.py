@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from simlab import compare, export, metrics, report, tasks
+from simlab import capture, compare, export, metrics, report
 from simlab import recording as recordings
 from simlab.control import Controller
 from simlab.model import build
@@ -16,6 +16,7 @@ from simlab.motion import SIDES
 from simlab.scene import Figure, captured_figure
 from simlab.simulate import Progress, Result, simulate
 from simlab.subject import Subject
+from simlab.tasks import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +48,11 @@ def _mean(value: Any) -> float:
     return float(value["mean"] if isinstance(value, dict) else value)
 
 
-def from_recording(recording: recordings.Recording) -> Real:
-    """The mean repetition of a recording."""
-    measured = recordings.measure(recording)
-    captured = compare.summarise(recording, Path(recording.path).stem)
+def from_recording(recording: recordings.Recording, found: capture.Capture | None = None) -> Real:
+    """The mean repetition of a recording; found: its coordinates, for the three-dimensional angles."""
+    motion = None if found is None else found.motion
+    measured = recordings.measure(recording, motion)
+    captured = compare.summarise(recording, Path(recording.path).stem, motion=motion)
     return Real(captured=captured, metrics=measured["metrics"], unusual=measured["unusual"])
 
 
@@ -62,7 +64,7 @@ def bundled(joint_centres: str) -> Real:
 
 def simulate_pair(
     subject: Subject,
-    depth_deg: float,
+    task: Task,
     strategy: Literal["habitual", "compensating"],
     cue: float,
     seed: int,
@@ -73,7 +75,6 @@ def simulate_pair(
     if subject != subject.healthy().model_copy(update={"name": subject.name}):
         taken = subject.name in ("healthy", "captured")  # the labels of the other two
         people[f"{subject.name} (deficit)" if taken else subject.name] = subject
-    task = tasks.load("squat", depth_deg=depth_deg)
     controller = Controller(strategy=strategy, cue=cue)
 
     def told(label: str) -> Progress:

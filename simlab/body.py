@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ class Body:
         return rotation, origin
 
 
-def expectation(coordinates: tuple[str, ...]) -> dict[str, Array]:
+def expectation(coordinates: tuple[str, ...]) -> dict[str, Any]:
     """Limits and expectations of hinges by their names: the fields lower to spread of a Body (models/tracking.csv)."""
     table = {row["coordinate"]: row for row in anatomy.table("tracking.csv")}
     out: dict[str, list] = {"lower": [], "upper": [], "follows": [], "polynomial": [], "spread": []}

@@ -1,7 +1,7 @@
 """A captured motion, all the way: who moved, how, under which moments, with which muscles. One call from the files.
 
-`analyse` scales the person, solves the kinematics and, where there is a ground reaction, dynamics and recruitment; `save`
-writes what other tools of the field open.
+`analyse` scales the person, solves the kinematics and, where there is a ground reaction, dynamics and recruitment;
+`save` writes what other tools of the field open.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import numpy as np
 
 from simlab import dynamics, export, ik, metrics, mocap, recruitment, scale
 from simlab import recording as recordings
+from simlab.model import GRAVITY
 from simlab.motion import SIDES, SUFFIX, Array, Markers, Motion
 from simlab.recording import Recording
-from simlab.model import GRAVITY
 from simlab.subject import Subject, toml
+from simlab.tasks.squat import Squat
 
 Tell = Callable[[str, float], None]
 MOMENTS = (
@@ -96,9 +97,49 @@ def _standing(recording: Recording) -> Markers:
     still = recordings.standing_still(recording.landmarks)
     if not still.any():
         return replace(recording.markers, time=recording.markers.time[:1], positions=recording.markers.positions[:1])
-    return replace(
-        recording.markers, time=recording.markers.time[still], positions=recording.markers.positions[still]
-    )
+    return replace(recording.markers, time=recording.markers.time[still], positions=recording.markers.positions[still])
+
+
+# --- the same in simulation -------------------------------------------------------------------------------------------
+
+
+def embody(subject: Subject, captured: Subject) -> Subject:
+    """A subject's deficits and supports in the body of the person captured."""
+    size = {name: getattr(captured, name) for name in ("mass_kg", "height_m", "proportions")}
+    return subject.model_copy(update=size)
+
+
+REST = 0.2048
+"""Share of a raised cosine until a tenth of its height, where a repetition begins: arccos(1 - 2 / 10) / pi."""
+
+
+def task_of(recording: Recording) -> tuple[Squat, tuple[str, ...]]:
+    """The squat that was captured, as a task: stance, depth and tempo, means of its repetitions; and in words, what had
+    to be left at the limit of the task's settings."""
+    points, said = recording.landmarks, []
+    flexion = np.degrees(metrics.knee_flexion(points))
+    ankles = np.einsum("ni,ni->n", points.ankle[:, 0] - points.ankle[:, 1], metrics.sideways(points))
+    toe_out = np.degrees(metrics.foot_progression(points)).mean(axis=1)
+    each = []
+    for one in recording.repetitions:
+        inside = (points.time >= one.start) & (points.time <= one.end)
+        first = int(np.argmax(inside))
+        down, up = (span / (1.0 - REST) for span in (one.peak - one.start, one.end - one.peak))
+        each.append((flexion[inside].max(axis=0).mean(), down, up, ankles[first], toe_out[first]))
+    names = ("depth_deg", "descent_s", "ascent_s", "stance_width_m", "toe_out_deg")
+    wanted = dict(zip(names, np.mean(each, axis=0), strict=True))
+    settings: dict[str, Any] = {}
+    for name, value in wanted.items():
+        low, high = _range(name)
+        settings[name] = round(float(np.clip(value, low, high)), 3)
+        if not low <= value <= high:
+            said.append(f"{name}: captured {value:.3g}, simulated {settings[name]:g} (range {low:g} to {high:g})")
+    return Squat(**settings), tuple(said)
+
+
+def _range(setting: str) -> tuple[float, float]:
+    limits = {type(m).__name__: m for m in Squat.model_fields[setting].metadata}
+    return float(limits["Ge"].ge), float(limits["Le"].le)
 
 
 # --- what was found ---------------------------------------------------------------------------------------------------

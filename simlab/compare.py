@@ -27,9 +27,17 @@ LABELS = {
     "fppa_deg": "FPPA [deg]\nvalgus +",
     "medial_knee_displacement_mm": "Medial knee\ndisplacement [mm]",
     "hip_adduction_deg": "Hip adduction [deg]",
+    "hip_internal_rotation_deg": "Hip internal\nrotation [deg]",
+    "knee_abduction_deg": "Knee abduction\n(3D) [deg]",
     "grf_bw": "Vertical ground\nreaction [BW]",
 }
 """The curves that are compared, with their labels in the figure."""
+ANGLES = {
+    "hip_adduction_deg": ("hip_adduction", 1.0),
+    "hip_internal_rotation_deg": ("hip_rotation", 1.0),
+    "knee_abduction_deg": ("knee_adduction", -1.0),
+}
+"""Curves that need coordinates -> which, and with which sign."""
 
 Curves = dict[str, dict[str, Array | None]]
 
@@ -53,17 +61,19 @@ def curves(
     body_weight: float | None = None,
     motion: Motion | None = None,
 ) -> Curves:
-    """The time-normalised curves of one repetition; hip adduction needs a motion, force a reaction and a weight [N]."""
+    """The time-normalised curves of one repetition; `ANGLES` need a motion, force a reaction and a weight [N]."""
     over = {
         "knee_flexion_deg": np.degrees(metrics.knee_flexion(landmarks)),
         "fppa_deg": np.degrees(metrics.fppa(landmarks)),
         "medial_knee_displacement_mm": 1e3 * metrics.medial_knee_displacement(landmarks),
     }
     result: Curves = {name: normalise(landmarks.time, values, window) for name, values in over.items()}
-    adduction = None
-    if motion is not None:
-        adduction = np.degrees(np.column_stack([motion.coordinate(f"hip_adduction{SUFFIX[side]}") for side in SIDES]))
-    result["hip_adduction_deg"] = normalise(motion.time if motion else None, adduction, window)
+    for name, (coordinate, sign) in ANGLES.items():
+        angle = None
+        if motion is not None:
+            both = [motion.coordinate(f"{coordinate}{SUFFIX[side]}") for side in SIDES]
+            angle = sign * np.degrees(np.column_stack(both))
+        result[name] = normalise(motion.time if motion else None, angle, window)
     force = None
     if ground_reaction is not None and body_weight is not None:
         force = ground_reaction.force[:, :, 1] / body_weight
@@ -199,10 +209,13 @@ class Captured:
         return Landmarks(time=time, definition=self.joint_centres, source=self.source, **points)
 
 
-def summarise(recording: Recording, name: str, source: str = "", licence: str = "") -> Captured:
-    """The mean and SD of a recording's repetitions."""
+def summarise(
+    recording: Recording, name: str, source: str = "", licence: str = "", motion: Motion | None = None
+) -> Captured:
+    """The mean and SD of a recording's repetitions; motion: its coordinates, for `ANGLES`."""
     windows = [repetition.window for repetition in recording.repetitions]
-    each = [curves(recording.landmarks, w, recording.ground_reaction, recording.body_weight) for w in windows]
+    forces = recording.ground_reaction, recording.body_weight
+    each = [curves(recording.landmarks, window, *forces, motion) for window in windows]
     mean, spread = average(each)
     places = [_places(recording.landmarks, window) for window in windows]
     middle: dict[str, Any] = {place: np.mean([one[place] for one in places], axis=0) for place in PLACES}
@@ -523,7 +536,7 @@ def _draw(axis: Any, simulated: Mapping[str, Array | None], real: Captured, name
     for (label, one), colour in zip(simulated.items(), COLOURS, strict=False):
         if one is not None:
             axis.plot(percent, one, color=colour, linewidth=1.7, label=label)
-    if name in ("fppa_deg", "medial_knee_displacement_mm", "hip_adduction_deg"):
+    if name in ("fppa_deg", "medial_knee_displacement_mm", *ANGLES):
         axis.axhline(0, color="0.6", linewidth=0.6, zorder=0)
     axis.set_xlim(0, 100)
     axis.margins(y=0.08)

@@ -66,8 +66,7 @@ class Tracked:
 
     def rms_of_markers(self) -> dict[str, float]:
         """Root mean square distance of each marker that was seen [m], the worst first."""
-        with np.errstate(invalid="ignore"):
-            seen = np.isfinite(self.error).any(axis=0)
+        seen = np.isfinite(self.error).sum(axis=0)
         values = {
             name: float(np.sqrt(np.nanmean(self.error[:, i] ** 2)))
             for i, name in enumerate(self.body.markers)
@@ -143,9 +142,9 @@ class _Solver:
         smoothing = pull * (SMOOTH_S / period if smooth else 0.0)
         pull[spread == 0.0] = -1.0
         self.smooth = smooth and bool(smoothing.any())
-        self.fixed: tuple[Any, ...] = (s.parent, s.pos, s.axis, body.link, body.local, weight, body.lower, body.upper)
-        self.fixed += (body.follows, body.polynomial, pull)
-        self.smoothing, self.targets = smoothing, targets
+        self.fixed: Any = (s.parent, s.pos, s.axis, body.link, body.local, weight, body.lower, body.upper)
+        self.fixed += (body.follows, body.polynomial, pull, smoothing)
+        self.targets = targets
         self.q = np.zeros((len(targets), len(s.names) + 6))
         self.error = np.full(targets.shape[:2], np.nan)
         self.steps = np.zeros(len(targets), dtype=np.int32)
@@ -161,10 +160,7 @@ class _Solver:
         return self.q, self.error, self.steps
 
     def _pass(self, first: int, last: int, stride: int, neighbours: bool) -> None:
-        tracking.track(
-            *self.fixed, self.smoothing, self.targets, first, last, stride, neighbours, self.q, self.error,
-            self.steps,
-        )  # fmt: skip
+        tracking.track(*self.fixed, self.targets, first, last, stride, neighbours, self.q, self.error, self.steps)
 
     def _first(self) -> Array:
         """A posture for the first frame: the best of those found from several knee angles."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,9 +94,9 @@ def locate(
             points["knee"], points["ankle"] = _carried(recording, Named(static, marker_set))
         else:
             points["knee"], points["ankle"] = _lateral(recording, points["asis"], widths)
-        inward = " and ".join(f"{1e3 * width:g} mm of the {joint}" for joint, width in given.items())
-        less = f" less half of {inward}" if inward else ""
-        definition = f"{joint_centres}{less}; hip: {hip_definition}"
+        inward = ", ".join(f"{joint} {1e3 * width:g} mm" for joint, width in given.items())
+        shifted = f" half a width inward ({inward})" if inward else ""
+        definition = f"{joint_centres}{shifted}; hip: {hip_definition}"
     landmarks = Landmarks(time=markers.time, definition=definition, source=markers.source, **points)
     for gap in recording.filled:
         log.warning("%s: filled a gap of %s from %.2f to %.2f s", markers.source, gap.marker, gap.start, gap.end)
@@ -131,7 +132,7 @@ class Named:
             known = self.recognised.marker_set
             names = ", ".join(known.names(role, side)) or f"the marker set {known.name} has none"
             where = f"{self.markers.source}: expected a marker for the {f'{side} ' if side else ''}{role} ({names})"
-            hint = "; its joints are joint centres" if self.has("knee_centre") else ""
+            hint = "; it has joints: choose joint-centres" if self.has("knee_centre") else ""
             raise InputError(f"{where}, found {', '.join(self.markers.names)}{hint}")
         points, gaps = fill(self.markers.time, self.raw(found[0]), found[0], self.markers.source)
         self.filled += [gap for gap in gaps if gap not in self.filled]
@@ -195,6 +196,8 @@ def _joints(recording: Named) -> tuple[dict[str, Array], str]:
         points["asis"] = recording.both("asis")
     else:
         points["asis"] = iliac_spines(points["hip"])
+        if not np.isfinite(points["asis"]).all():
+            raise InputError(f"{recording.markers.source}: expected hip joints side by side, found them on a vertical")
         said.append("iliac spines: parallel to the hip joints, of a pelvis without tilt")
     return points, "; ".join(said)
 
@@ -207,7 +210,7 @@ def iliac_spines(hip: Array) -> Array:
     """
     right = hip[:, 0] - hip[:, 1]
     apart = np.linalg.norm(right, axis=1)[:, None]
-    z = right / apart
+    z = _unit(right)
     x = _unit(np.cross(np.array([0.0, 1.0, 0.0]), z))
     forward, upward, outward = SPINES
     middle = forward * x + upward * np.cross(z, x)
@@ -215,7 +218,9 @@ def iliac_spines(hip: Array) -> Array:
 
 
 def _unit(vectors: Array) -> Array:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
+    """NaN for a vector without length."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.where(length > 0, length, np.nan))
 
 
 def _carried(recording: Named, static: Named) -> tuple[Array, Array]:
@@ -317,10 +322,8 @@ def smooth(landmarks: Landmarks, cutoff_hz: float = 6.0) -> Landmarks:
 
     Errors: RecordingError when the sampling rate is too low for the cutoff or the recording too short.
     """
-    return replace(
-        landmarks,
-        **{
-            place: signals.low_pass(landmarks.time, getattr(landmarks, place), cutoff_hz, landmarks.source)
-            for place in PLACES
-        },
-    )
+    points: dict[str, Any] = {
+        place: signals.low_pass(landmarks.time, getattr(landmarks, place), cutoff_hz, landmarks.source)
+        for place in PLACES
+    }
+    return replace(landmarks, **points)

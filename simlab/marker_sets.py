@@ -125,32 +125,43 @@ def recognise(names: Sequence[str], own: MarkerSet | None = None, source: str = 
         raise RecordingError(
             f"{source}: expected {expected}, found {counts} in {labels}; give a marker set of your own"
         )
-    for other in found:
-        if other is not best:
-            _compare(best, other, source)
+    others = [one for one in found if one is not best]
+    for other in others:
+        if len(other.marker) == len(best.marker):
+            _agree(best, other, source)
+    if others:
+        _whole(best, max(others, key=lambda other: len(_lost(best, other))), source)
     return best
 
 
-def _compare(best: Recognised, other: Recognised, source: str) -> None:
-    """Nothing of another set may be lost without a word."""
-    one, two = best.marker_set, other.marker_set
-    remedy = f"say which ({one.name} or {two.name}), or keep the labels of one"
-    if len(other.marker) == len(best.marker):
-        for label in sorted(best.marker.keys() & other.marker.keys()):
-            meanings = [_meaning(each, label) for each in (best, other)]
-            if meanings[0] != meanings[1]:
-                raise RecordingError(
-                    f"{source}, marker {label}: expected one meaning, found {meanings[0]} in {one.name} and "
-                    f"{meanings[1]} in {two.name}, which know {len(best.marker)} labels each; {remedy}"
-                )
-    lost = [label for label in other.labels if label in other.marker and label not in best.marker]
+def _agree(best: Recognised, other: Recognised, source: str) -> None:
+    """Two sets that know as many labels must mean the same by them. Errors: RecordingError."""
+    one, two = best.marker_set.name, other.marker_set.name
+    for label in sorted(best.marker.keys() & other.marker.keys()):
+        meanings = [_meaning(each, label) for each in (best, other)]
+        if meanings[0] != meanings[1]:
+            raise RecordingError(
+                f"{source}, marker {label}: expected one meaning, found {meanings[0]} in {one} and {meanings[1]} in "
+                f"{two}, which know {len(best.marker)} labels each; say which marker set it is"
+            )
+
+
+def _whole(best: Recognised, other: Recognised, source: str) -> None:
+    """Nothing of another set may be lost without a word. Errors: RecordingError."""
+    one, two, lost = best.marker_set.name, other.marker_set.name, _lost(best, other)
     if len(lost) >= FEWEST:
         raise RecordingError(
-            f"{source}: expected the labels of one marker set, found {len(best.marker)} of {one.name} mixed with "
-            f"{len(lost)} of {two.name} ({', '.join(lost[:8])}{', ...' if len(lost) > 8 else ''}); {remedy}"
+            f"{source}: expected the labels of one marker set, found {len(best.marker)} of {one} mixed with "
+            f"{len(lost)} of {two} ({', '.join(lost[:8])}{', ...' if len(lost) > 8 else ''}); say which marker set it "
+            f"is ({one} or {two}), or keep the labels of one"
         )
     if lost:
-        log.warning("%s: read as %s; left out %s, which are labels of %s", source, one.name, ", ".join(lost), two.name)
+        log.warning("%s: read as %s; left out %s, known in %s", source, one, ", ".join(lost), two)
+
+
+def _lost(best: Recognised, other: Recognised) -> list[str]:
+    """Markers on a link of another set that the best one does not know."""
+    return [label for label in other.labels if other.segment(label) and label not in best.marker]
 
 
 def _meaning(one: Recognised, label: str) -> str:
@@ -169,13 +180,13 @@ def _keys(names: Sequence[str], source: str) -> dict[str, str]:
     """Each label by what of it counts: without prefix, in one case. Errors: RecordingError."""
     keys: dict[str, str] = {}
     for name in names:
-        first = keys.setdefault(_key(name), name)
-        if first is not name:
-            prefixes = sorted({each.rpartition(":")[0] or "(none)" for each in names})
-            raise RecordingError(
-                f"{source}: expected one subject, found markers of the same name for {', '.join(prefixes)} "
-                f"({first} and {name})"
-            )
+        if (key := _key(name)) in keys:
+            twin = keys[key]
+            if twin.rpartition(":")[0] == name.rpartition(":")[0]:
+                raise RecordingError(f"{source}: expected each label once, found {twin!r} and {name!r}")
+            people = ", ".join(sorted({each.rpartition(":")[0] or "(none)" for each in names}))
+            raise RecordingError(f"{source}: expected one subject, found markers of the same name for {people}")
+        keys[key] = name
     return keys
 
 

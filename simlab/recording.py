@@ -24,7 +24,7 @@ SETTLED = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """A captured motion, ready to be measured. Landmarks are smoothed, markers are as read; standing: the standing trial
+    """A captured motion, ready to be measured. Landmarks are smoothed, markers as read; standing: the standing trial
     that belongs to it; body_weight [N]; each None where unknown."""
 
     path: str

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from simlab import landmarks, mocap
+from simlab import anatomy, landmarks, marker_sets, metrics, mocap
 from simlab.errors import InputError
+from simlab.mocap import uiprmd
 from simlab.motion import SIDES, Markers
 
 N = 200
@@ -202,6 +203,135 @@ def test_smoothing_keeps_the_slow_and_stops_the_fast_without_delay():
         np.testing.assert_allclose(smoothed[100:300], expected[100:300], atol=3e-4)
     with pytest.raises(InputError, match=r"expected 13 frames or more, faster than 12 Hz, found 100 at 10 Hz"):
         landmarks.smooth(figure(np.arange(100) / 10, np.full((100, 2), 0.2)))
+
+
+# --- joints instead of markers, and widths ---------------------------------------------------------------------------
+
+BONES = {"hip": "UpLeg", "knee": "Leg", "ankle": "Foot", "toe": "ToeBase"}
+
+
+def skeleton(pose=POSE, prefix: str = "mixamorig:", **extra: np.ndarray) -> Markers:
+    """The figure as a BVH file has it."""
+    points = {prefix + "Hips": pose.hip.mean(axis=1), prefix + "Neck": pose.hip.mean(axis=1) + [0.0, 0.5, 0.0]}
+    for i, side in enumerate(("Right", "Left")):
+        points |= {f"{prefix}{side}{name}": getattr(pose, role)[:, i] for role, name in BONES.items()}
+    return named(points | extra)
+
+
+def test_joints_of_a_file_are_the_joint_centres():
+    found = landmarks.locate(skeleton(), joint_centres="joint-centres")
+    for place in BONES:
+        np.testing.assert_array_equal(getattr(found, place), getattr(POSE, place))
+    np.testing.assert_array_equal(found.heel, POSE.ankle)
+    assert found.definition == (
+        "joint-centres of the file (joint_centres); heel: the ankle joint; "
+        "iliac spines: parallel to the hip joints, of a pelvis without tilt"
+    )
+    heels = {f"mixamorig:{side}Heel": POSE.heel[:, i] for i, side in enumerate(("Right", "Left"))}
+    np.testing.assert_array_equal(landmarks.locate(skeleton(**heels), None, "joint-centres").heel, POSE.heel)
+
+
+def test_metrics_of_joints_are_those_of_the_figure():
+    """Of a figure that turns, drops its hip and bends its knees inward: what needs no heel is exact."""
+    rest = figure(TIME, np.repeat(0.1 + 0.7 * (1 - np.cos(np.pi * TIME))[:, None], 2, axis=1), thigh_out=-0.1)
+    turn = Rotation.from_euler("YX", [0.7, 0.05]).as_matrix()
+    pose = replace(rest, **{place: getattr(rest, place) @ turn.T for place in landmarks.PLACES})
+    found = landmarks.locate(skeleton(pose), joint_centres="joint-centres")
+    exact = (metrics.knee_flexion, metrics.fppa, metrics.medial_knee_displacement, metrics.separation_ratio)
+    for measure in (*exact, metrics.pelvic_obliquity):
+        np.testing.assert_allclose(measure(found), measure(pose), atol=1e-9)
+
+
+def test_iliac_spines_are_where_the_reference_skeleton_has_them():
+    joints = {row["link"]: row for row in anatomy.table("joints.csv")}
+    spine = next(row for row in anatomy.table("landmarks.csv") if row["landmark"] == "asis")
+    hip, asis = (np.array([float(row[axis]) for axis in "xyz"]) for row in (joints["hip_1"], spine))
+    hips, spines = (np.array([[point, point * [1, 1, -1]]]) for point in (hip, asis))
+    np.testing.assert_allclose(landmarks.iliac_spines(hips), spines, atol=2e-5)
+    turn = Rotation.from_euler("YX", [1.0, 0.2]).as_matrix()  # turned and dropped to a side, not tilted
+    np.testing.assert_allclose(landmarks.iliac_spines(hips @ turn.T), spines @ turn.T, atol=2e-5)
+
+
+def test_joints_and_markers_are_not_taken_for_each_other():
+    with pytest.raises(InputError, match=r"right asis \(the marker set joint_centres has none\).*choose joint-centres"):
+        landmarks.locate(skeleton())
+    with pytest.raises(InputError, match=r"right hip_centre \(RHJC\), found SACR"):
+        landmarks.locate(plug_in_gait(), joint_centres="joint-centres")
+    upright = replace(POSE, hip=np.repeat(POSE.hip[:, :1], 2, axis=1))
+    with pytest.raises(InputError, match=r"lab\.trc: expected hip joints side by side"):
+        landmarks.locate(skeleton(upright), joint_centres="joint-centres")
+
+
+def test_kinect_joints_of_uiprmd():
+    points = {name: POSE.hip.mean(axis=1) for name in uiprmd.KINECT}
+    for i, side in enumerate(("Right", "Left")):
+        for role, name in {"hip": "UpperLeg", "knee": "LowerLeg", "ankle": "Foot", "toe": "Toes"}.items():
+            points[side + name] = getattr(POSE, role)[:, i]
+    found = landmarks.locate(named(points), joint_centres="joint-centres")
+    for place in BONES:
+        np.testing.assert_array_equal(getattr(found, place), getattr(POSE, place))
+
+
+def test_a_width_moves_the_lateral_marker_inward_along_the_pelvis():
+    turn = Rotation.from_euler("Y", 0.6).as_matrix()
+    whole = plug_in_gait()
+    markers = replace(whole, positions=whole.positions @ turn.T)
+    found = landmarks.locate(markers, knee_width_m=0.11, ankle_width_m=0.07)
+    outward = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, -1.0]])
+    for place, half in (("knee", 0.055), ("ankle", 0.035), ("heel", 0.0), ("asis", 0.0)):
+        np.testing.assert_allclose(getattr(found, place), (getattr(POSE, place) - half * outward) @ turn.T, atol=1e-12)
+    expected = "lateral-markers half a width inward (knee 110 mm, ankle 70 mm); hip: Harrington"
+    assert found.definition.startswith(expected)
+    only = landmarks.locate(markers, knee_width_m=0.11)
+    np.testing.assert_array_equal(only.knee, found.knee)
+    np.testing.assert_array_equal(only.ankle, landmarks.locate(markers).ankle)
+
+
+@pytest.mark.parametrize("width", [0.0, -0.1, 110.0, float("nan"), float("inf")])
+def test_a_width_that_is_none(width):
+    with pytest.raises(InputError, match=r"knee width: expected more than 0 and less than 0\.25 m, found"):
+        landmarks.locate(plug_in_gait(), knee_width_m=width)
+
+
+def test_a_width_belongs_to_lateral_markers():
+    with pytest.raises(InputError, match=r"ankle width: expected with lateral-markers only, found joint-centres"):
+        landmarks.locate(skeleton(), joint_centres="joint-centres", ankle_width_m=0.07)
+
+
+def test_a_marker_set_of_one_s_own(tmp_path):
+    text = (marker_sets.tables.models() / "marker_sets" / "plug_in_gait.toml").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(text.replace("KNE", "_knee_out"), encoding="utf-8")
+    mine = marker_sets.load(tmp_path / "mine.toml")
+    whole = plug_in_gait()
+    renamed = replace(whole, names=tuple(name.replace("KNE", "_knee_out") for name in whole.names))
+    np.testing.assert_array_equal(landmarks.locate(renamed, marker_set=mine).knee, POSE.knee)
+    with pytest.raises(InputError, match=r"expected a marker for the right knee \(RKNE, RLFE\)"):
+        landmarks.locate(renamed)
+
+
+def test_clusters_match_a_static_trial_with_other_prefix_and_case():
+    whole = cluster_markers(POSE)
+    standing = replace(
+        whole,
+        positions=np.repeat(whole.positions[:1], N, axis=0),
+        names=tuple(f"static:{name.lower()}" for name in whole.names),
+    )
+    found = landmarks.locate(without(whole, *MEDIAL), standing, "clusters")
+    np.testing.assert_allclose(found.knee, POSE.knee, atol=1e-9)
+
+
+@needs_recordings
+@pytest.mark.parametrize(
+    ("joint_centres", "knee"),
+    [
+        ("lateral-markers", (-0.15348015254439185, 0.4800020871088756, -0.3832042387240422)),
+        ("clusters", (-0.1406990348855587, 0.4638234883241029, -0.4429266864473641)),
+    ],
+)
+def test_the_landmarks_of_the_recording_have_not_moved(joint_centres, knee):
+    markers, standing = (mocap.read(OPENCAP / name) for name in ("squats1.trc", "static1.trc"))
+    found = landmarks.locate(markers, standing if joint_centres == "clusters" else None, joint_centres)
+    np.testing.assert_allclose(landmarks.smooth(found).knee[600, 0], knee, rtol=0, atol=1e-12)
 
 
 @needs_recordings

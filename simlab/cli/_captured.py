@@ -41,23 +41,53 @@ from simlab.errors import InputError
 
 @app.command()
 def measure(
-    recording: Annotated[Path, typer.Argument(help="Markers: TRC or C3D.")],
+    recording: Annotated[Path, typer.Argument(help="Markers: TRC, C3D, BVH, UI-PRMD text.")],
     static: Static = None,
     grf: Grf = None,
     static_grf: StaticGrf = None,
-    joint_centres: JointCentres = "lateral-markers",
+    joint_centres: JointCentres | None = None,
     units: Units = None,
     up: Up = None,
+    subject: SubjectFile = None,
+    mass_kg: Annotated[float | None, typer.Option(help="Body mass; default: what the plates weigh.")] = None,
+    height_m: Annotated[float | None, typer.Option(help="Stature; default: from the length of the legs.")] = None,
+    knee: Annotated[
+        Literal["free", "hinge"], typer.Option(help="Three degrees of freedom, or one as in OpenSim's models.")
+    ] = "free",
+    estimate_forces: Annotated[
+        bool, typer.Option("--estimate-forces", help="Compute the ground reaction that no plate has measured.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the scaled person, joint angles, moments, muscle forces.")
+    ] = None,
     json_: AsJson = False,
 ) -> None:
-    """Measure a captured squat: repetitions, frontal-plane angles, distances, forces."""
+    """Measure a captured squat: repetitions, angles, distances, forces; with --out everything that follows from it."""
+    from simlab import capture, export
     from simlab import recording as recordings
+    from simlab.subject import load_subject
 
-    found = recordings.measure(
-        recordings.read(recording, static, grf, static_grf, joint_centres=joint_centres, units=units, up=up)
-    )
+    chosen = joint_centres or "lateral-markers"
+    read = recordings.read(recording, static, grf, static_grf, joint_centres=chosen, units=units, up=up)
+    files: dict[str, str] = {}
+    if out is None:
+        found = recordings.measure(read)
+    else:
+        export.writable(out)
+        base = load_subject(subject) if subject else None
+        with progress() as tell:
+            whole = capture.analyse(
+                read,
+                base,
+                mass_kg=mass_kg,
+                height_m=height_m,
+                knee=knee,
+                estimate_forces=estimate_forces,
+                tell=tell,
+            )
+        found, files = capture.report(whole), capture.save(whole, out)
     if json_:
-        print_json(found)
+        print_json(found | {"files": files} if files else found)
         return
     print_table(
         f"{recording.name}: {found['repetitions']} repetition" + "s" * (found["repetitions"] != 1), found["metrics"]
@@ -65,6 +95,34 @@ def measure(
     console.print(f"joint centres: {found['joint_centre_definition']}", markup=False)
     console.print("peaks at " + " ".join(f"{t:.2f}" for t in found["repetition_peaks_s"]) + " s")
     _print_unusual(found["unusual"])
+    if out is not None:
+        _print_person(found)
+        print_files(files)
+
+
+def _print_person(found: dict[str, Any]) -> None:
+    """Who moved, how well markers fit, and what the joints carry."""
+    person, errors = found["person"], found["marker_error_mm"]
+    worst = next(iter(errors["by_marker"].items()))
+    lines = [
+        f"person: {person['mass_kg']:g} kg, {person['height_m']:g} m; {person['definition']}",
+        f"markers: {errors['rms']:.1f} mm (RMS of {person['markers']}), {worst[0]} the worst with {worst[1]:.1f}",
+    ]
+    if "dynamics" in found:
+        moved = found["dynamics"]
+        lines.append(
+            f"ground reaction: {moved['ground_reaction']}; left over at the pelvis "
+            f"{moved['residual_force_rms_bw']:.3f} BW, {moved['residual_moment_rms_nm_kg']:.2f} Nm/kg (RMS)"
+        )
+        for name in (
+            "hip_extension_moment_peak_nm_kg",
+            "knee_extension_moment_peak_nm_kg",
+            "tibiofemoral_force_peak_bw",
+        ):
+            values = "/".join(f"{moved[name][side]['mean']:.2f}" for side in ("right", "left"))
+            lines.append(f"{name} right/left: {values}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_unusual(report: dict[str, Any], of: str = "") -> None:
@@ -85,6 +143,13 @@ def compare(
     subject: SubjectFile = None,
     set_: Settings = None,
     depth_deg: Annotated[float | None, typer.Option(help="Peak knee flexion [deg]; default: as captured.")] = None,
+    generic: Annotated[
+        bool,
+        typer.Option(
+            "--generic",
+            help="Simulate the subject as it is, in its own stance and tempo; default: the person captured.",
+        ),
+    ] = False,
     static: Static = None,
     grf: Grf = None,
     static_grf: StaticGrf = None,
@@ -118,16 +183,14 @@ def compare(
     no_render: NoRender = False,
 ) -> None:
     """Put a subject's simulated squat, and the healthy twin's, beside a captured one; or two captured ones."""
-    from simlab import beside, export
+    from simlab import beside, capture, export, tasks
     from simlab import recording as recordings
 
-    def captured(
+    def read(
         path: Path, static: Path | None, grf: Path | None, static_grf: Path | None, centres: JointCentres | None
-    ) -> beside.Real:
+    ) -> recordings.Recording:
         chosen = centres or ("lateral-markers" if static is None else "clusters")
-        return beside.from_recording(
-            recordings.read(path, static, grf, static_grf, joint_centres=chosen, units=units, up=up)
-        )
+        return recordings.read(path, static, grf, static_grf, joint_centres=chosen, units=units, up=up)
 
     others: dict[str, object] = {
         "--against-static": against_static,
@@ -144,8 +207,10 @@ def compare(
             if value:
                 raise InputError(f"{option} {value}: expected no simulation beside --against {against}")
         export.writable(out)
-        first = captured(recording, static, grf, static_grf, joint_centres)
-        second = captured(against, against_static, against_grf, against_static_grf, against_joint_centres)
+        first = beside.from_recording(read(recording, static, grf, static_grf, joint_centres))
+        second = beside.from_recording(
+            read(against, against_static, against_grf, against_static_grf, against_joint_centres)
+        )
         found, files = beside.save_two(first, second, paired, out)
         if json_:
             print_json(found | {"files": files})
@@ -169,13 +234,21 @@ def compare(
             if value is not None:
                 raise InputError(f"{option} {value}: expected a RECORDING that it belongs to, found none")
         real = beside.bundled(joint_centres or "clusters")
+        task = tasks.load("squat", depth_deg=real.depth_deg)
     else:
-        real = captured(recording, static, grf, static_grf, joint_centres)
+        whole = capture.analyse(read(recording, static, grf, static_grf, joint_centres), person if subject else None)
+        real = beside.from_recording(whole.recording, whole)
+        task = tasks.load("squat", depth_deg=real.depth_deg)
+        if not generic:
+            person = capture.embody(person, whole.person.subject)
+            task, limits = capture.task_of(whole.recording)
+            for line in limits:
+                console.print(line, markup=False, highlight=False)
+    if depth_deg is not None:
+        task = tasks.load("squat", **task.model_dump(exclude={"name", "depth_deg"}), depth_deg=depth_deg)
     export.writable(out)
     with progress() as tell:
-        pair = beside.simulate_pair(
-            person, real.depth_deg if depth_deg is None else depth_deg, strategy, cue, seed, tell
-        )
+        pair = beside.simulate_pair(person, task, strategy, cue, seed, tell)
         report, files = beside.save(pair, real, out)
         if not no_render:
             files |= render(list(pair.items()), real, out, tell)

@@ -24,6 +24,12 @@ CURVES = {
         "How far the knee lies medial of the line from hip to ankle.",
     ),
     "hip_adduction_deg": ("Hip adduction", "°", "A joint angle needs a model: joint centres alone do not define it."),
+    "hip_internal_rotation_deg": ("Hip internal rotation", "°", "Of captured motion the least certain of the three."),
+    "knee_abduction_deg": (
+        "Knee abduction",
+        "°",
+        "The joint angle in three dimensions, not its projection. Skin markers see it to 3° at best.",
+    ),
     "grf_bw": ("Vertical ground reaction", "BW", "Of each foot, in body weights."),
 }
 """Title, unit and a note of the curves; others are shown by their label in `compare.LABELS` or their name."""
