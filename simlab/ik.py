@@ -160,7 +160,8 @@ class _Solver:
         return self.q, self.error, self.steps
 
     def _pass(self, first: int, last: int, stride: int, neighbours: bool) -> None:
-        tracking.track(*self.fixed, self.targets, first, last, stride, neighbours, self.q, self.error, self.steps)
+        ours = self.targets, first, last, stride, neighbours, self.q, self.error, self.steps
+        tracking.track(*(*self.fixed, *ours))
 
     def _first(self) -> Array:
         """A posture for the first frame: the best of those found from several knee angles."""
