@@ -130,16 +130,17 @@ def task_of(recording: Recording) -> tuple[Squat, tuple[str, ...]]:
     wanted = dict(zip(names, np.mean(each, axis=0), strict=True))
     settings: dict[str, Any] = {}
     for name, value in wanted.items():
-        low, high = _range(name)
+        low, high = limits(name)
         settings[name] = round(float(np.clip(value, low, high)), 3)
         if not low <= value <= high:
             said.append(f"{name}: captured {value:.3g}, simulated {settings[name]:g} (range {low:g} to {high:g})")
     return Squat(**settings), tuple(said)
 
 
-def _range(setting: str) -> tuple[float, float]:
-    limits = {type(m).__name__: m for m in Squat.model_fields[setting].metadata}
-    return float(limits["Ge"].ge), float(limits["Le"].le)
+def limits(setting: str) -> tuple[float, float]:
+    """The range of a setting of the squat."""
+    found = {type(m).__name__: m for m in Squat.model_fields[setting].metadata}
+    return float(found["Ge"].ge), float(found["Le"].le)
 
 
 # --- what was found ---------------------------------------------------------------------------------------------------

@@ -54,29 +54,49 @@ def read(
     standing trial. Body weight [N] is what is given, else the mean of static_grf, else the mean while standing still.
     Errors: InputError; also when there is no whole repetition.
     """
-    standing = None if static is None else mocap.read(static, units, up)
     markers = mocap.read(path, units, up)
-    landmarks = lm.smooth(lm.locate(markers, standing, joint_centres), cutoff_hz)
-    repetitions = metrics.repetitions(landmarks)
-    if not repetitions:
-        bend = np.degrees(np.ptp(metrics.knee_flexion(landmarks), axis=0).max())
-        raise InputError(f"{path}: expected a whole repetition, found knees that flex through {bend:.0f} deg and none")
-    reaction = None if grf is None else mocap.read_ground_reaction(grf, landmarks, units, up)
-    if reaction is not None and (reaction.time[0] > landmarks.time[-1] or reaction.time[-1] < landmarks.time[0]):
-        spans = [f"{x.time[0]:g} to {x.time[-1]:g} s" for x in (landmarks, reaction)]
-        raise InputError(f"{grf}: expected forces during the recording ({spans[0]}), found {spans[1]}")
+    standing = None if static is None else mocap.read(static, units, up)
+    points = located(markers, standing, joint_centres, cutoff_hz)
+    reaction = None if grf is None else mocap.read_ground_reaction(grf, points, units, up)
     if body_weight is None and static_grf is not None:
         body_weight = _static_weight(mocap.read_plates(static_grf, units, up))
+    return assemble(markers, standing, points, reaction, joint_centres, body_weight)
+
+
+def located(
+    markers: Markers, standing: Markers | None = None, joint_centres: str = "lateral-markers", cutoff_hz: float = 6.0
+) -> Landmarks:
+    """The smooth landmarks of a recording."""
+    return lm.smooth(lm.locate(markers, standing, joint_centres), cutoff_hz)
+
+
+def assemble(
+    markers: Markers,
+    standing: Markers | None,
+    points: Landmarks,
+    reaction: GroundReaction | None,
+    joint_centres: str,
+    body_weight: float | None = None,
+) -> Recording:
+    """A recording from its parts. Errors: InputError when there is no whole repetition, or when forces do not fit."""
+    path = markers.source
+    repetitions = metrics.repetitions(points)
+    if not repetitions:
+        bend = np.degrees(np.ptp(metrics.knee_flexion(points), axis=0).max())
+        raise InputError(f"{path}: expected a whole repetition, found knees that flex through {bend:.0f} deg and none")
+    if reaction is not None and (reaction.time[0] > points.time[-1] or reaction.time[-1] < points.time[0]):
+        spans = [f"{x.time[0]:g} to {x.time[-1]:g} s" for x in (points, reaction)]
+        raise InputError(f"{reaction.source}: expected forces during the recording ({spans[0]}), found {spans[1]}")
     if body_weight is None and reaction is not None:
-        body_weight = standing_weight(landmarks, reaction)
+        body_weight = standing_weight(points, reaction)
         if body_weight is not None and not body_weight > LOADED:
-            raise InputError(f"{grf}: expected a person standing on the plates, found {body_weight:.0f} N")
+            raise InputError(f"{reaction.source}: expected a person standing on the plates, found {body_weight:.0f} N")
     return Recording(
-        path=str(path),
+        path=path,
         markers=markers,
         standing=standing,
         joint_centres=joint_centres,
-        landmarks=landmarks,
+        landmarks=points,
         repetitions=repetitions,
         ground_reaction=reaction,
         body_weight=body_weight,
