@@ -64,11 +64,13 @@ STEP = 0.06
 """Finite difference of a dial, in shares of its range."""
 POLISH = 4
 NUISANCE = {"toe_out_deg": 4.0, "stance_width_m": 0.02, "depth_deg": 3.0}
-"""Settings of the task that are not known exactly, and how far they may be off: dials change what is measured of them."""
+"""Settings of the task that are not known exactly, and how far they may be off: dials change how they are measured."""
 UNSURE = 1 / 3
 """A dial whose standard deviation is more than this share of its range is not identifiable ..."""
 TIED = 0.9
 """... nor are two whose estimates correlate more than this."""
+PRIOR = 1.5
+"""Standard deviation of a dial, in shares of its range, before anything is known: keeps what is unseen finite."""
 EDGE = 0.01
 BAD = 1e7
 """Chi-square of a simulation that falls."""
@@ -99,7 +101,7 @@ class Dial:
 class Estimate:
     """What was found of a dial. sd: standard deviation; verdict: `estimated`, `at its bound` or `not identifiable`;
     explains: rise of chi-square, per independent sample, when the dial goes back to neutral; fppa_deg, medial_mm: what
-    it adds to the projection angle and the medial displacement at peak flexion, mean of both legs, None after a fall."""
+    it adds to projection angle and medial displacement at peak flexion, mean of both legs, None after a fall."""
 
     dial: Dial
     value: float
@@ -113,7 +115,7 @@ class Estimate:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
     """The answer. chi2: per independent sample, 1 where noise explains all that is left; healthy: that of the person
-    without deficits; correlation (k, k): of the estimates; evaluations: simulations that it took. names, observed, fitted,
+    without deficits; correlation (k, k): of the estimates; evaluations: simulations it took. names, observed, fitted,
     noise (n,): what was compared."""
 
     estimates: tuple[Estimate, ...]
@@ -293,7 +295,7 @@ def fit(
     """The dials that explain a recording best.
 
     base: the person without the deficits sought, scaled from the recording by `capture.analyse`, or the generic adult.
-    chosen: dial -> bounds, `DIALS` by default. evaluations: simulations of the global search; the rest takes a few times
+    chosen: dial -> bounds, `DIALS` by default. evaluations: simulations of the global search; the rest is a few times
     the number of dials more. The answer does not depend on workers. Errors: InputError.
     """
     base = base or Subject()
@@ -337,7 +339,7 @@ class _Search:
         self.nuisance = np.zeros((len(self.observed), 0))
 
     def _matched(self, plain: Subject, recording: Recording) -> Squat:
-        """The task whose simulated recording has the stance and depth that was captured: markers do not sit in the joint
+        """The task whose simulated recording has the captured stance and depth: markers do not sit in the joint
         centres that the task speaks of."""
         wanted, _ = capture.task_of(recording)
         task = wanted
@@ -504,12 +506,9 @@ class _Search:
         return centre, jacobian
 
     def _covariance(self, jacobian: Array, misfit: float) -> Array:
-        """Of the shares; a flat prior as wide as the range keeps what nothing is known of finite."""
-        information = (
-            INDEPENDENT * jacobian.T @ self._without_nuisance(jacobian) / misfit
-            + 12.0 * np.eye(jacobian.shape[1]) / 25.0
-        )
-        return np.linalg.inv(information)
+        """Of the shares; with `PRIOR`."""
+        information = INDEPENDENT * jacobian.T @ self._without_nuisance(jacobian) / misfit
+        return np.asarray(np.linalg.inv(information + np.eye(len(information)) / PRIOR**2))
 
     def _estimates(
         self,
@@ -555,8 +554,8 @@ def _sentences(estimates: Sequence[Estimate], correlation: Array, chi2: float, h
     out = []
     if chi2 > MISFIT:
         out.append(
-            f"The model does not explain this recording: what is left is {math.sqrt(chi2):.1f} times the noise (without "
-            f"deficits {math.sqrt(healthy):.1f}). The numbers describe, they do not diagnose."
+            f"The model does not explain this recording: what is left is {math.sqrt(chi2):.1f} times the noise "
+            f"(without deficits {math.sqrt(healthy):.1f}). The numbers describe, they do not diagnose."
         )
     if first.explains > 0.0:
         said = f"{_plain(first.dial.name)} explains most ({first.value:.2g} ± {first.sd:.1g})"
@@ -605,7 +604,8 @@ def plot(path: str | Path, found: Fit) -> None:
 
     figure = Figure(figsize=(11.0, 6.4), dpi=160, layout="constrained")
     FigureCanvasAgg(figure)
-    top, bottom = (figure.add_subfigure(part) for part in figure.add_gridspec(2, 1, height_ratios=(1.0, 1.15)))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(1.0, 1.15))
+    top, bottom = parts
     bars, matrix = top.subplots(1, 2, width_ratios=(1.6, 1.0))
     labels = [_plain(one.dial.name) for one in found.estimates]
     rows = np.arange(len(labels))[::-1]

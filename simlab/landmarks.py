@@ -7,31 +7,36 @@ named, chosen by the user and carried along. Names of markers are data: `simlab.
   better is at hand, half the width of the joint inward of them.
 - `clusters`: midpoints between the medial and lateral markers of a static trial, carried by rigid fits of the thigh
   and shank markers (with the lateral marker of their distal end).
+- `functional`: the point of the knee's axis of motion (`simlab.functional`) beside the lateral epicondyle, moved to the
+  middle of the condyles where a static trial with a medial marker or a width tells how far; the ankle as in `clusters`,
+  else as in `lateral-markers`.
 - `joint-centres`: hip, knee and ankle are joints of the file (BVH, Kinect); where it marks no heel or iliac spines,
   they are estimated from the joints, which the definition says.
 
-Else the hip is the file's own hip joint centre where there is one, else the regression of Harrington et al. 2007.
+Else the hip is the file's own hip joint centre where there is one, else the regression of Harrington et al. 2007,
+unless one of these or the functional centre is asked for. The definition that goes with every result names both.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simlab import marker_sets, signals
+from simlab import functional, marker_sets, signals
+from simlab.clusters import carry
 from simlab.errors import InputError
 from simlab.marker_sets import MarkerSet
 from simlab.motion import SIDES, Array, Landmarks, Markers
+from simlab.repair import Repair, fill
 
-JOINT_CENTRES = ("lateral-markers", "clusters", "joint-centres")
+JOINT_CENTRES = ("lateral-markers", "clusters", "functional", "joint-centres")
+HIPS = ("auto", "file", "functional", "harrington")
+"""How the hip centres are found; auto: those of the file, else Harrington's regression."""
 PLACES = ("hip", "knee", "ankle", "heel", "toe", "asis")
 """The points of `Landmarks`."""
-LONGEST_GAP = 0.2
-"""Gaps up to this long [s] are filled: a fifth of a second is a tenth of a squat."""
 SECOND_HEAD = 0.3
 """Where the second metatarsal head lies on the line from the first to the fifth (five heads, the first the widest)."""
 
@@ -40,19 +45,12 @@ WIDEST = 0.25
 SPINES = (0.3643, 0.5080, 0.2818)
 """Iliac spines from the hip joints, forward, upward and outward (each), as shares of the distance of the hip joints:
 models/landmarks.csv (asis) less models/joints.csv (hip), over twice 0.07726 m. Of a pelvis without tilt."""
+CLUSTERS = {"knee": "thigh", "ankle": "shank"}
+"""The skin markers that carry a joint centre."""
 OUTWARD = np.array([1.0, -1.0])
 """Right and left along an axis that points right."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """A gap of one marker that was filled: from the last sample before it to the first after it [s]."""
-
-    marker: str
-    start: float
-    end: float
 
 
 def locate(
@@ -63,13 +61,15 @@ def locate(
     marker_set: MarkerSet | None = None,
     knee_width_m: float | None = None,
     ankle_width_m: float | None = None,
+    hip: str = "auto",
 ) -> Landmarks:
     """The landmarks of a recording [m]; short gaps are filled and reported through logging.
 
-    static: a standing trial with medial knee and ankle markers, for `clusters`. marker_set: what the labels mean, where
-    they are not to be recognised. Widths, for `lateral-markers` only: from the centre of the lateral marker to that of
-    a medial one (calliper width plus the diameter of a marker) [m]; the joint is half of it inward, along the
-    horizontal left-right axis of the pelvis.
+    static: a standing trial with medial knee and ankle markers, for `clusters` and, if there is one, for `functional`.
+    marker_set: what the labels mean, where they are not to be recognised. hip: one of `HIPS`. Widths, for
+    `lateral-markers` and `functional`: from the centre of the lateral marker to that of a medial one (calliper width
+    plus the diameter of a marker) [m]; the joint is half of it inward, along the horizontal left-right axis of the
+    pelvis, or the functional axis of the knee.
     Errors: InputError for an unknown definition, a missing marker, a long gap, a width that is none, a vertical that is
     not Y; RecordingError for markers of no set (`marker_sets.recognise`).
     """
@@ -79,8 +79,14 @@ def locate(
         raise InputError("joint centres 'clusters': expected a static trial with medial markers, found none (--static)")
     widths = {"knee": knee_width_m, "ankle": ankle_width_m}
     given = {joint: width for joint, width in widths.items() if width is not None}
-    if given and joint_centres != "lateral-markers":
-        raise InputError(f"{', '.join(given)} width: expected with lateral-markers only, found {joint_centres}")
+    if given and joint_centres not in ("lateral-markers", "functional"):
+        raise InputError(
+            f"{', '.join(given)} width: expected with lateral-markers or functional, found {joint_centres}"
+        )
+    if hip not in HIPS:
+        raise InputError(f"hip: expected one of {', '.join(HIPS)}, found {hip!r}")
+    if joint_centres == "joint-centres" and hip not in ("auto", "file"):
+        raise InputError(f"hip: expected that of the file with joint-centres, found {hip!r}")
     for joint, width in given.items():
         if not 0 < width < WIDEST:
             raise InputError(f"{joint} width: expected more than 0 and less than {WIDEST} m, found {width:g}")
@@ -88,18 +94,27 @@ def locate(
     if joint_centres == "joint-centres":
         points, definition = _joints(recording)
     else:
-        hip, hip_definition = _hip(recording)
-        points = {"hip": hip, "asis": recording.both("asis"), "heel": recording.both("heel"), "toe": _toe(recording)}
-        if joint_centres == "clusters" and static is not None:
-            points["knee"], points["ankle"] = _carried(recording, Named(static, marker_set))
+        centres, hip_definition = _hip(recording, hip)
+        points = {
+            "hip": centres,
+            "asis": recording.both("asis"),
+            "heel": recording.both("heel"),
+            "toe": _toe(recording),
+        }
+        standing = None if static is None else Named(static, marker_set)
+        definition = joint_centres
+        if joint_centres == "functional":
+            points["knee"], points["ankle"], definition = _functional(recording, standing, points["asis"], widths)
+        elif joint_centres == "clusters" and standing is not None:
+            points["knee"], points["ankle"] = (_carried(recording, standing, joint) for joint in CLUSTERS)
         else:
             points["knee"], points["ankle"] = _lateral(recording, points["asis"], widths)
-        inward = ", ".join(f"{joint} {1e3 * width:g} mm" for joint, width in given.items())
-        shifted = f" half a width inward ({inward})" if inward else ""
-        definition = f"{joint_centres}{shifted}; hip: {hip_definition}"
+            if given:
+                definition += f" half a width inward ({', '.join(f'{j} {1e3 * w:g} mm' for j, w in given.items())})"
+        definition += f"; hip: {hip_definition}"
     landmarks = Landmarks(time=markers.time, definition=definition, source=markers.source, **points)
     for gap in recording.filled:
-        log.warning("%s: filled a gap of %s from %.2f to %.2f s", markers.source, gap.marker, gap.start, gap.end)
+        log.warning("%s: %s", markers.source, gap)
     if not (landmarks.hip[..., 1].mean() > landmarks.knee[..., 1].mean() > landmarks.heel[..., 1].mean()):
         raise InputError(f"{markers.source}: expected Y up (hip above knee above heel), found another vertical; say up")
     return landmarks
@@ -116,7 +131,7 @@ class Named:
 
     def __init__(self, markers: Markers, marker_set: MarkerSet | None = None) -> None:
         self.markers = markers
-        self.filled: list[Gap] = []
+        self.filled: list[Repair] = []
         self.recognised = marker_sets.recognise(markers.names, marker_set, markers.source)
         self.find = self.recognised.find
         self.has = self.recognised.has
@@ -141,33 +156,6 @@ class Named:
     def both(self, role: str) -> Array:
         """A role on both sides [m], shape (n, 2, 3), right then left."""
         return np.stack([self.point(role, side) for side in SIDES], axis=1)
-
-
-def fill(time: Array, points: Array, marker: str, source: str) -> tuple[Array, list[Gap]]:
-    """Fill short gaps of one marker, shape (n, 3), with a cubic spline through what was seen.
-
-    Errors: InputError for a gap longer than `LONGEST_GAP` or one at either end (nothing to interpolate towards).
-    """
-    seen = np.isfinite(points.sum(axis=1))
-    if seen.all():
-        return points, []
-    gaps = [Gap(marker=marker, start=start, end=end) for start, end in _gaps(time, seen)]
-    for gap in gaps:
-        if gap.end - gap.start > LONGEST_GAP:
-            span = f"from {gap.start:.2f} to {gap.end:.2f} s"
-            raise InputError(f"{source}, marker {marker}: expected gaps of at most {LONGEST_GAP} s, found one {span}")
-    if not (seen[0] and seen[-1]):
-        raise InputError(f"{source}, marker {marker}: expected it in the first and the last frame, found a gap there")
-    from scipy.interpolate import CubicSpline
-
-    return np.where(seen[:, None], points, CubicSpline(time[seen], points[seen])(time)), gaps
-
-
-def _gaps(time: Array, seen: NDArray[np.bool_]) -> list[tuple[float, float]]:
-    """From the last sample before each gap to the first after it [s]; the ends of the recording bound it too."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], seen, [True]]).astype(int)))
-    bounds = np.clip([(first - 1, last) for first, last in edges.reshape(-1, 2)], 0, len(time) - 1)
-    return [(float(time[first]), float(time[last])) for first, last in bounds]
 
 
 # --- landmarks -------------------------------------------------------------------------------------------------------
@@ -223,20 +211,56 @@ def _unit(vectors: Array) -> Array:
     return np.asarray(vectors / np.where(length > 0, length, np.nan))
 
 
-def _carried(recording: Named, static: Named) -> tuple[Array, Array]:
-    """Knee and ankle centres of the static trial, carried by the thigh and the shank clusters."""
-    joints = []
-    for joint, cluster in (("knee", "thigh"), ("ankle", "shank")):
-        sides = []
-        for side in SIDES:
-            medial, lateral = (static.point(role, side).mean(axis=0) for role in (f"{joint}_medial", joint))
-            names = _cluster(recording, static, cluster, joint, side)
-            reference = np.array([np.nanmean(static.raw(name), axis=0) for name in names.values()])
-            moving = np.stack([recording.raw(name) for name in names], axis=1)
-            moved = carry(reference, moving, (medial + lateral) / 2)
-            sides.append(_without_gaps(recording, moved, f"the {side} {cluster} cluster ({', '.join(names)})"))
-        joints.append(np.stack(sides, axis=1))
-    return joints[0], joints[1]
+def _carried(recording: Named, static: Named, joint: str) -> Array:
+    """Knee or ankle centres of the static trial, carried by the thigh or shank clusters [m], shape (n, 2, 3)."""
+    cluster, sides = CLUSTERS[joint], []
+    for side in SIDES:
+        medial, lateral = (static.point(role, side).mean(axis=0) for role in (f"{joint}_medial", joint))
+        names = _cluster(recording, static, cluster, joint, side)
+        reference = np.array([np.nanmean(static.raw(name), axis=0) for name in names.values()])
+        moving = np.stack([recording.raw(name) for name in names], axis=1)
+        moved = carry(reference, moving, (medial + lateral) / 2)
+        sides.append(_without_gaps(recording, moved, f"the {side} {cluster} cluster ({', '.join(names)})"))
+    return np.stack(sides, axis=1)
+
+
+def _functional(
+    recording: Named, static: Named | None, asis: Array, widths: dict[str, float | None]
+) -> tuple[Array, Array, str]:
+    """Knee on its axis of motion, ankle as well as the files allow; and how, in words."""
+    across = _unit((asis[:, 0] - asis[:, 1]) * [1.0, 0.0, 1.0])
+    knees, residuals, moved = [], [], ""
+    for side, sign in zip(SIDES, OUTWARD, strict=True):
+        thigh, shank = (_segment(recording, role, joint, side) for joint, role in CLUSTERS.items())
+        joint = functional.hinge(thigh, shank, recording.markers.source)
+        residuals.append(joint.residual)
+        lateral = np.nanmean(thigh.within(recording.raw(recording.find("knee", side)[0])), axis=0)
+        axis = np.asarray(joint.axis)
+        # Towards the person's right, then outward for this leg.
+        axis = axis * sign * np.sign(np.nanmean(np.einsum("nij,j,ni->n", thigh.rotation, axis, across)))
+        half, moved = 0.0, "beside the lateral epicondyle"
+        if static is not None and static.has("knee", "knee_medial"):
+            apart = static.point("knee", side).mean(axis=0) - static.point("knee_medial", side).mean(axis=0)
+            half, moved = float(np.linalg.norm(apart)) / 2, "half the epicondyles of the static trial inward"
+        elif (width := widths["knee"]) is not None:
+            half, moved = width / 2, f"half of {1e3 * width:g} mm inward"
+        centre = joint.centre + ((lateral - joint.centre) @ axis - half) * axis
+        knees.append(_without_gaps(recording, thigh.place(centre), f"the {side} thigh cluster"))
+    if static is not None and static.has("ankle", "ankle_medial"):
+        ankle, how = _carried(recording, static, "ankle"), "clusters"
+    else:
+        ankle, how = _lateral(recording, asis, widths)[1], "lateral markers"
+        if (width := widths["ankle"]) is not None:
+            how += f" less half of {1e3 * width:g} mm"
+    off = " and ".join(f"{1e3 * residual:.1f}" for residual in residuals)
+    return np.stack(knees, axis=1), ankle, f"functional (knee: SARA, residual {off} mm, {moved}; ankle: {how})"
+
+
+def _segment(recording: Named, role: str, joint: str, side: str) -> functional.Segment:
+    """A segment of the leg from its skin markers and the lateral marker of its distal end."""
+    names = recording.find(role, side) + recording.find(joint, side)[:1]
+    points = np.stack([recording.raw(name) for name in names], axis=1) if names else np.empty((0, 0, 3))
+    return functional.segment(points, f"{side} {role}", recording.markers.source)
 
 
 def _without_gaps(recording: Named, points: Array, what: str) -> Array:
@@ -260,34 +284,34 @@ def _cluster(recording: Named, static: Named, cluster: str, joint: str, side: st
     return names
 
 
-def carry(reference: Array, moving: Array, point: Array) -> Array:
-    """A point fixed to a rigid cluster, at every instant [m], shape (n, 3); NaN where fewer than 3 markers are seen.
-
-    reference: markers and `point` in the static trial, shapes (k, 3) and (3,); moving: shape (n, k, 3), NaN for a gap.
-    Least-squares rigid fit (Kabsch 1976, doi 10.1107/S0567739476001873; proper rotations: Umeyama 1991,
-    doi 10.1109/34.88573).
-    """
-    seen = np.isfinite(moving.sum(axis=2))
-    weight = seen / np.maximum(seen.sum(axis=1), 1)[:, None]
-    there = np.where(seen[:, :, None], moving, 0.0)
-    here = weight @ reference
-    middle = np.einsum("nk,nki->ni", weight, there)
-    covariance = np.einsum("nk,nki,nkj->nij", weight, there - middle[:, None], reference - here[:, None])
-    left, _, right = np.linalg.svd(covariance)
-    left[:, :, 2] *= np.linalg.det(left @ right)[:, None]  # never a reflection
-    moved = middle + np.einsum("nij,nj->ni", left @ right, point - here)
-    return np.where((seen.sum(axis=1) >= 3)[:, None], moved, np.nan)
-
-
-def _hip(recording: Named) -> tuple[Array, str]:
+def _hip(recording: Named, how: str) -> tuple[Array, str]:
     """Hip joint centres and how they were found."""
-    if recording.has("hip_centre"):
+    if how == "functional":
+        return _functional_hip(recording)
+    if how == "file" or (how == "auto" and recording.has("hip_centre")):
+        centres = recording.both("hip_centre")
         names = [recording.find("hip_centre", side)[0] for side in SIDES]
-        return recording.both("hip_centre"), f"{' and '.join(names)} of the file"
+        return centres, f"{' and '.join(names)} of the file"
     asis = recording.both("asis")
     if recording.has("psis") or not recording.find("sacrum"):
         return harrington(asis, recording.both("psis").mean(axis=1)), "Harrington 2007 from the iliac spines"
     return harrington(asis, recording.point("sacrum")), "Harrington 2007 from the iliac spines and the sacrum"
+
+
+def _functional_hip(recording: Named) -> tuple[Array, str]:
+    """Hip centres that move with pelvis and thigh alike, in the middle of where both put them."""
+    source = recording.markers.source
+    spines = [name for role in ("asis", "psis") for side in SIDES for name in recording.find(role, side)[:1]]
+    points = np.stack([recording.raw(name) for name in spines + recording.find("sacrum")[:1]], axis=1)
+    pelvis = functional.segment(points, "pelvis", source)
+    centres, residuals = [], []
+    for side in SIDES:
+        thigh = _segment(recording, "thigh", "knee", side)
+        joint = functional.ball(pelvis, thigh, source)
+        residuals.append(f"{1e3 * joint.residual:.1f}")
+        both = (pelvis.place(joint.centre) + thigh.place(joint.distal_centre)) / 2
+        centres.append(_without_gaps(recording, both, f"the {side} hip between pelvis and thigh"))
+    return np.stack(centres, axis=1), f"SCoRE, residual {' and '.join(residuals)} mm"
 
 
 def harrington(asis: Array, back: Array) -> Array:

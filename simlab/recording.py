@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simlab import landmarks as lm
-from simlab import metrics, mocap, unusual
+from simlab import marker_sets, metrics, mocap, repair, unusual
 from simlab.errors import InputError
 from simlab.mocap.plates import LOADED
 from simlab.motion import GroundReaction, Landmarks, Markers, Motion
@@ -24,7 +24,7 @@ SETTLED = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """A captured motion, ready to be measured. Landmarks are smoothed, markers as read; standing: the standing trial
+    """A captured motion, ready to be measured. Landmarks are smoothed, markers mended; standing: the standing trial
     that belongs to it; body_weight [N]; each None where unknown."""
 
     path: str
@@ -35,6 +35,8 @@ class Recording:
     repetitions: tuple[metrics.Repetition, ...]
     ground_reaction: GroundReaction | None
     body_weight: float | None
+    repairs: tuple[str, ...] = ()
+    """What was mended or seen in the markers, in words."""
 
 
 def read(
@@ -47,27 +49,36 @@ def read(
     cutoff_hz: float = 6.0,
     units: str | None = None,
     up: str | None = None,
+    hip: str = "auto",
 ) -> Recording:
     """Read a recording with what belongs to it.
 
     static: a standing trial with medial markers, for `clusters`; grf, static_grf: its force plates and those of the
-    standing trial. Body weight [N] is what is given, else the mean of static_grf, else the mean while standing still.
+    standing trial; hip: how the hip centres are found (`landmarks.HIPS`). Body weight [N] is what is given, else the
+    mean of static_grf, else the mean while standing still. Gaps, exchanged labels and jumps are mended first.
     Errors: InputError; also when there is no whole repetition.
     """
-    markers = mocap.read(path, units, up)
-    standing = None if static is None else mocap.read(static, units, up)
-    points = located(markers, standing, joint_centres, cutoff_hz)
+    markers, repairs = repaired(mocap.read(path, units, up))
+    standing = None
+    if static is not None:
+        standing, of_standing = repaired(mocap.read(static, units, up))
+        repairs += of_standing
+    points = located(markers, standing, joint_centres, cutoff_hz, hip)
     reaction = None if grf is None else mocap.read_ground_reaction(grf, points, units, up)
     if body_weight is None and static_grf is not None:
         body_weight = _static_weight(mocap.read_plates(static_grf, units, up))
-    return assemble(markers, standing, points, reaction, joint_centres, body_weight)
+    return assemble(markers, standing, points, reaction, joint_centres, body_weight, repairs)
 
 
 def located(
-    markers: Markers, standing: Markers | None = None, joint_centres: str = "lateral-markers", cutoff_hz: float = 6.0
+    markers: Markers,
+    standing: Markers | None = None,
+    joint_centres: str = "lateral-markers",
+    cutoff_hz: float = 6.0,
+    hip: str = "auto",
 ) -> Landmarks:
     """The smooth landmarks of a recording."""
-    return lm.smooth(lm.locate(markers, standing, joint_centres), cutoff_hz)
+    return lm.smooth(lm.locate(markers, standing, joint_centres, hip=hip), cutoff_hz)
 
 
 def assemble(
@@ -77,6 +88,7 @@ def assemble(
     reaction: GroundReaction | None,
     joint_centres: str,
     body_weight: float | None = None,
+    repairs: tuple[str, ...] = (),
 ) -> Recording:
     """A recording from its parts. Errors: InputError when there is no whole repetition, or when forces do not fit."""
     path = markers.source
@@ -100,7 +112,14 @@ def assemble(
         repetitions=repetitions,
         ground_reaction=reaction,
         body_weight=body_weight,
+        repairs=repairs,
     )
+
+
+def repaired(markers: Markers) -> tuple[Markers, tuple[str, ...]]:
+    """Markers with what could be mended, and what was done, in words (`simlab.repair`). Errors: RecordingError."""
+    mended, repairs = repair.repair(markers, marker_sets.recognise(markers.names, source=markers.source))
+    return mended, tuple(f"{Path(markers.source).name}: {each}" for each in repairs)
 
 
 def _static_weight(plates: mocap.Plates) -> float:
@@ -146,6 +165,7 @@ def measure(recording: Recording, motion: Motion | None = None) -> dict[str, Any
         "repetitions": len(each),
         "repetition_peaks_s": [round(repetition.peak, 4) for repetition in recording.repetitions],
         "body_weight_n": recording.body_weight,
+        "repairs": list(recording.repairs),
         "unusual": unusual.find(recording.landmarks, recording.repetitions).report(),
         "metrics": metrics.summarise(each),
     }

@@ -13,7 +13,7 @@ from figures import OPENCAP, figure, needs_recordings, squat_angle, turned
 
 from simlab import compare, metrics, recording, waveform
 from simlab.errors import InputError
-from simlab.motion import COORDINATES, SIDES, GroundReaction, Motion
+from simlab.motion import COORDINATES, SIDES, GroundReaction, Markers, Motion
 
 TIME = np.linspace(0, 10, 1001)
 SQUATS = figure(TIME, squat_angle(TIME, 3, 1.5), thigh_out=-0.1)
@@ -21,14 +21,8 @@ WINDOWS = [repetition.window for repetition in metrics.repetitions(SQUATS)]
 
 
 def recorded() -> recording.Recording:
-    return recording.Recording(
-        path="squats.trc",
-        joint_centres="lateral-markers",
-        landmarks=SQUATS,
-        repetitions=metrics.repetitions(SQUATS),
-        ground_reaction=None,
-        body_weight=None,
-    )
+    markers = Markers(names=(), time=TIME, positions=np.empty((len(TIME), 0, 3)), source="squats.trc")
+    return recording.assemble(markers, None, SQUATS, None, "lateral-markers")
 
 
 def test_curves_are_the_metrics_over_normalised_time():

@@ -157,7 +157,9 @@ def test_what_is_missing_is_named_with_what_there_is():
         landmarks.locate(without(plug_in_gait(), "LKNE"))
     with pytest.raises(InputError, match=r"expected a marker for the right psis"):
         landmarks.locate(without(plug_in_gait(), "SACR"))
-    with pytest.raises(InputError, match=r"expected one of lateral-markers, clusters, joint-centres, found 'magic'"):
+    with pytest.raises(
+        InputError, match=r"expected one of lateral-markers, clusters, functional, joint-centres, found 'magic'"
+    ):
         landmarks.locate(plug_in_gait(), joint_centres="magic")
     with pytest.raises(InputError, match=r"'clusters': expected a static trial"):
         landmarks.locate(plug_in_gait(), joint_centres="clusters")
@@ -167,7 +169,7 @@ def test_a_short_gap_is_filled_and_reported(caplog):
     with caplog.at_level(logging.WARNING):
         found = landmarks.locate(hidden(plug_in_gait(), "RKNE", slice(50, 65)))
     np.testing.assert_allclose(found.knee, POSE.knee, atol=1e-4)
-    assert "lab.trc: filled a gap of RKNE from 0.49 to 0.65 s" in caplog.text
+    assert "lab.trc: filled a gap of RKNE from 0.49 to 0.65 s with a spline" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -294,7 +296,9 @@ def test_a_width_that_is_none(width):
 
 
 def test_a_width_belongs_to_lateral_markers():
-    with pytest.raises(InputError, match=r"ankle width: expected with lateral-markers only, found joint-centres"):
+    with pytest.raises(
+        InputError, match=r"ankle width: expected with lateral-markers or functional, found joint-centres"
+    ):
         landmarks.locate(skeleton(), joint_centres="joint-centres", ankle_width_m=0.07)
 
 
@@ -341,6 +345,58 @@ def test_harrington_lands_near_the_laboratory_s_own_hip():
     theirs = landmarks.locate(markers).hip
     ours = landmarks.locate(without(markers, "R_HJC", "L_HJC")).hip
     assert np.linalg.norm(ours - theirs, axis=2).mean() < 0.03
+
+
+def test_widths_and_hips_are_as_asked_for():
+    markers = plug_in_gait(RHJC=POSE.hip[:, 0], LHJC=POSE.hip[:, 1])
+    found = landmarks.locate(markers, knee_width_m=0.1, ankle_width_m=0.07)
+    np.testing.assert_allclose(found.knee, POSE.knee - [[[0, 0, 0.05], [0, 0, -0.05]]], atol=1e-12)
+    np.testing.assert_allclose(found.ankle, POSE.ankle - [[[0, 0, 0.035], [0, 0, -0.035]]], atol=1e-12)
+    assert found.definition.startswith("lateral-markers half a width inward (knee 100 mm, ankle 70 mm); hip: ")
+    assert landmarks.locate(markers, hip="file").definition.endswith("RHJC and LHJC of the file")
+    regressed = landmarks.locate(markers, hip="harrington")
+    assert "Harrington" in regressed.definition
+    np.testing.assert_array_equal(regressed.hip, landmarks.locate(plug_in_gait()).hip)
+    for wrong, message in (
+        ({"hip": "guess"}, r"hip: expected one of auto, file, functional, harrington, found 'guess'"),
+        ({"knee_width_m": 100.0}, r"knee width: expected more than 0 and less than 0.25 m, found 100"),
+    ):
+        with pytest.raises(InputError, match=message):
+            landmarks.locate(markers, **wrong)
+    with pytest.raises(InputError, match=r"expected a marker for the right hip_centre \(RHJC"):
+        landmarks.locate(plug_in_gait(), hip="file")
+
+
+def test_a_functional_knee_of_the_figure():
+    """Its knees bend about Z through the centres; half of the 100 mm between the epicondyles moves it to the middle."""
+    whole = cluster_markers(POSE)
+    standing = replace(whole, positions=np.repeat(whole.positions[:1], N, axis=0), source="static.trc")
+    found = landmarks.locate(without(whole, *MEDIAL), standing, "functional")
+    np.testing.assert_allclose(found.knee, POSE.knee, atol=1e-6)
+    np.testing.assert_allclose(found.ankle, POSE.ankle, atol=1e-9)
+    assert found.definition.startswith(
+        "functional (knee: SARA, residual 0.0 and 0.0 mm, half the epicondyles of the static trial inward; "
+        "ankle: clusters); hip: Harrington"
+    )
+    wide = landmarks.locate(without(whole, *MEDIAL), None, "functional", knee_width_m=0.1)
+    np.testing.assert_allclose(wide.knee, POSE.knee, atol=1e-6)
+    assert "half of 100 mm inward; ankle: lateral markers)" in wide.definition
+    lateral = landmarks.locate(without(whole, *MEDIAL), None, "functional")
+    np.testing.assert_allclose(lateral.knee, POSE.knee + [[[0, 0, 0.05], [0, 0, -0.05]]], atol=1e-6)
+
+
+@needs_recordings
+def test_a_squat_tells_the_knee_s_axis_but_not_the_hip_s_centre():
+    """Squats turn the hip by 106 and 9 deg about its two main axes: SCoRE would land 36 and 62 mm from R_HJC, L_HJC."""
+    markers, static = mocap.read(OPENCAP / "squats1.trc"), mocap.read(OPENCAP / "static1.trc")
+    with pytest.raises(
+        InputError, match=r"at least 20 deg about each of two axes of the pelvis .*, found 106 and 9 deg"
+    ):
+        landmarks.locate(markers, hip="functional")
+    clusters = landmarks.locate(markers, static, "clusters").knee
+    found = landmarks.locate(markers, static, "functional")
+    assert np.linalg.norm(found.knee - clusters, axis=2).mean() < 0.025
+    assert "residual 3.5 and 5.0 mm" in found.definition
 
 
 @needs_recordings

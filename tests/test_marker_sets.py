@@ -274,3 +274,12 @@ def test_a_mutated_table_is_a_set_or_an_error(tmp_path_factory, data):
         assert str(path) in str(error)
         return
     assert all(name in found.segments for names in found.roles.values() for name in names)
+
+
+def test_a_kinect_names_the_side_last():
+    sides = ("Hip", "Knee", "Ankle", "Foot", "Shoulder", "Elbow", "Wrist", "Hand")
+    labels = ("SpineBase", "SpineMid", "SpineShoulder", "Head", *(j + s for s in ("Right", "Left") for j in sides))
+    found = marker_sets.recognise(labels)
+    assert found.marker_set.name == "joint_centres" and found.unknown == ()
+    roles = ("hip_centre", "knee_centre", "ankle_centre", "toe")
+    assert [found.find(role, "left")[0] for role in roles] == ["HipLeft", "KneeLeft", "AnkleLeft", "FootLeft"]

@@ -12,7 +12,7 @@ import sys
 
 from rich.markup import escape
 
-from simlab.cli import _captured, _many, _simulate, _why  # noqa: F401  (each adds its commands)
+from simlab.cli import _captured, _fit, _many, _simulate, _why  # noqa: F401  (each adds its commands)
 from simlab.cli._shared import Failed, app, console
 from simlab.errors import InputError
 

@@ -93,6 +93,8 @@ def measure(
         f"{recording.name}: {found['repetitions']} repetition" + "s" * (found["repetitions"] != 1), found["metrics"]
     )
     console.print(f"joint centres: {found['joint_centre_definition']}", markup=False)
+    for each in found["repairs"]:
+        console.print(each, markup=False)
     console.print("peaks at " + " ".join(f"{t:.2f}" for t in found["repetition_peaks_s"]) + " s")
     _print_unusual(found["unusual"])
     if out is not None:

@@ -52,7 +52,7 @@ StaticGrf = Annotated[
     Path | None, typer.Option("--static-grf", help="Force plates of the standing trial: body weight.")
 ]
 JointCentres = Annotated[
-    Literal["lateral-markers", "clusters", "joint-centres"],
+    Literal["lateral-markers", "clusters", "functional", "joint-centres"],
     typer.Option(
         "--joint-centres", help="How knee and ankle centres are found; it decides every frontal-plane number."
     ),
