@@ -8,6 +8,7 @@ does it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,7 +32,9 @@ SWEEPS = 2
 FEWEST = 3
 """Markers below which a frame has no posture."""
 BENT = (0.0, 60.0, 100.0)
-"""Knee angles that the first posture is sought from [deg]."""
+"""Knee angles that the first posture is sought from [deg] ..."""
+RAISED = (10.0, 60.0)
+"""... with arms and elbows flexed by these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,14 +167,16 @@ class _Solver:
         tracking.track(*(*self.fixed, *ours))
 
     def _first(self) -> Array:
-        """A posture for the first frame: the best of those found from several knee angles."""
+        """A posture for the first frame: the best of those found from several."""
         found = []
-        for bend in np.radians(BENT):
+        for bend, raised in itertools.product(np.radians(BENT), np.radians(RAISED)):
             q = np.zeros(self.q.shape[1])
             q[6] = 1.0
             for j, name in enumerate(self.body.coordinates):
                 if name.startswith(("knee_angle", "hip_flexion")):
                     q[7 + j] = min(bend, self.body.upper[j])
+                elif name.startswith(("arm_flex", "elbow_flex")):
+                    q[7 + j] = raised
             self.q[0] = self._placed(q)
             self._pass(0, 1, 1, neighbours=False)
             found.append((float(np.nansum(self.weight * self.error[0] ** 2)), self.q[0].copy()))

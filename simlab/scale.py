@@ -6,7 +6,7 @@ every marker of the recording is fixed to its segment where it is then. Feet sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +34,10 @@ ROLES = {
 }
 """What a marker is -> the landmark of the skeleton that lies below it."""
 CENTRES = ("hip", "knee", "ankle")
+LATERAL = ("hip", "lateral_epicondyle", "lateral_malleolus")
+"""Where the knee and the ankle have no marker but the lateral one, it is compared with the bone below it."""
+UPRIGHT = ("thigh_length", "shank_length", "trunk_length")
+"""What a stature is estimated from."""
 FLAT = ("heel", "toe", "metatarsal_1", "metatarsal_5")
 """Markers of the foot: they say where it points; that it lies flat says how it is tilted, better than the thickness of
 skin and shoe."""
@@ -106,16 +110,22 @@ def scale(
     said = [f"joint centres: {located.definition}"]
     if mass_kg is not None:
         subject = _with(subject, standing.source, "mass_kg", mass_kg)
-    measured = _measured(mean, seen)
+    ends = LATERAL if kind == "lateral-markers" else CENTRES
+    measured = _measured(mean, seen, ends)
     if height_m is None and base is None:
-        reference = _reference(subject)
-        legs = sum(measured[name] for name in ("thigh_length", "shank_length"))
-        height_m = subject.height_m * legs / sum(reference[name] for name in ("thigh_length", "shank_length"))
-        said.append(f"height {height_m:.2f} m from the length of the legs")
+        reference = _reference(subject, ends)
+        parts = [name for name in UPRIGHT if name in measured]
+        whole = (
+            {"trunk_length": reference["trunk_length"]} if _by_c7(seen) else {"trunk_length": reference["shoulders"]}
+        )
+        total = sum((reference | whole)[name] for name in parts)
+        height_m = subject.height_m * sum(measured[name] for name in parts) / total
+        named_parts = ", ".join(name.removesuffix("_length") for name in parts)
+        said.append(f"height {height_m:.2f} m from the lengths of {named_parts}")
     if height_m is not None:
         subject = _with(subject, standing.source, "height_m", round(height_m, 3))
     subject = subject.model_copy(update={"proportions": Proportions()})
-    reference = _reference(subject)
+    reference = _reference(subject, ends)
     lengths = {name: (value, reference[name]) for name, value in measured.items()}
     factors = {name: round(_factor(name, *pair, seen, reference), 4) for name, pair in lengths.items()}
     limits = 0.7, 1.4
@@ -127,7 +137,7 @@ def scale(
     subject = subject.model_copy(update={"proportions": Proportions(**factors)})
     model = build(subject)
     bare = with_arms(subject)
-    posed = _pose(bare, subject, model, mean, seen, kind == "joint-centres")
+    posed = _pose(bare, subject, mean, seen, kind)
     body, loose = _attach(bare, posed, standing, chosen)
     return Person(
         subject=subject,
@@ -190,8 +200,8 @@ def _seen(named: landmarks.Named, mean: Mapping[str, Array]) -> dict[str, Array]
     return out
 
 
-def _measured(mean: Mapping[str, Array], seen: Mapping[str, Array]) -> dict[str, float]:
-    """Lengths of the segments [m], by the name of the proportion."""
+def _measured(mean: Mapping[str, Array], seen: Mapping[str, Array], ends: Sequence[str]) -> dict[str, float]:
+    """Lengths of the segments [m], by the name of the proportion; ends: the points that thigh and shank lie between."""
 
     def apart(a: str, b: str) -> float | None:
         pairs = [(a + s, b + s) for s in SUFFIX.values() if a + s in seen and b + s in seen]
@@ -200,27 +210,31 @@ def _measured(mean: Mapping[str, Array], seen: Mapping[str, Array]) -> dict[str,
     top = _top(seen)
     found = {
         "pelvis_width": float(np.linalg.norm(mean["hip"][0] - mean["hip"][1])),
-        "thigh_length": apart("hip", "knee"),
-        "shank_length": apart("knee", "ankle"),
+        "thigh_length": apart(ends[0], ends[1]),
+        "shank_length": apart(ends[1], ends[2]),
         "foot_length": float(np.linalg.norm(((mean["toe"] - mean["heel"]) * [1, 0, 1]), axis=1).mean()) - 2 * SKIN,
         "pelvis_depth": float(np.linalg.norm((mean["asis"] - mean["hip"]).mean(axis=0))) - SKIN,
-        "trunk_length": None if top is None else float(np.linalg.norm(top[1] - mean["hip"].mean(axis=0))),
+        "trunk_length": None if top is None else float(np.linalg.norm(top - mean["hip"].mean(axis=0))),
         "upper_arm_length": apart("acromion", "elbow"),
         "forearm_length": apart("elbow", "wrist"),
     }
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _top(seen: Mapping[str, Array]) -> tuple[str, Array] | None:
+def _by_c7(seen: Mapping[str, Array]) -> bool:
+    return "c7" in seen
+
+
+def _top(seen: Mapping[str, Array]) -> Array | None:
     """The upper end of the trunk: the seventh cervical vertebra, or the middle of the shoulders."""
-    if "c7" in seen:
-        return "c7", seen["c7"]
+    if _by_c7(seen):
+        return seen["c7"]
     if "acromion_r" in seen and "acromion_l" in seen:
-        return "acromion", (seen["acromion_r"] + seen["acromion_l"]) / 2
+        return np.asarray((seen["acromion_r"] + seen["acromion_l"]) / 2)
     return None
 
 
-def _reference(subject: Subject) -> dict[str, float]:
+def _reference(subject: Subject, ends: Sequence[str]) -> dict[str, float]:
     """The same lengths of the reference skeleton of the subject's stature, upright."""
     plain = subject.model_copy(update={"proportions": Proportions()})
     places = {name: place for name, (_, place) in _upright(plain).items()}
@@ -233,12 +247,12 @@ def _reference(subject: Subject) -> dict[str, float]:
     shoulders = (places["acromion_r"] + places["acromion_l"]) / 2
     return {
         "pelvis_width": apart("hip_r", "hip_l"),
-        "thigh_length": apart("hip_r", "knee_r"),
-        "shank_length": apart("knee_r", "ankle_r"),
+        "thigh_length": apart(f"{ends[0]}_r", f"{ends[1]}_r"),
+        "shank_length": apart(f"{ends[1]}_r", f"{ends[2]}_r"),
         "foot_length": float(np.linalg.norm(foot)),
         "pelvis_depth": float(np.linalg.norm((places["asis_r"] + places["asis_l"]) / 2 - middle)),
         "trunk_length": float(np.linalg.norm(places["c7"] - middle)),
-        "shoulder_height": float(np.linalg.norm(shoulders - middle)),
+        "shoulders": float(np.linalg.norm(shoulders - middle)),
         "lumbar_height": float((places["lumbar"] - middle)[1]),
         "upper_arm_length": apart("acromion_r", "elbow_r"),
         "forearm_length": apart("elbow_r", "wrist_r"),
@@ -251,9 +265,7 @@ def _factor(
     """How much longer a segment is; of the trunk only what lies above the lumbar joint grows."""
     if name != "trunk_length":
         return measured / reference
-    top = _top(seen)
-    assert top is not None
-    whole = all_["trunk_length"] if top[0] == "c7" else all_["shoulder_height"]
+    whole = all_["trunk_length"] if _by_c7(seen) else all_["shoulders"]
     return (measured - all_["lumbar_height"]) / (whole - all_["lumbar_height"])
 
 
@@ -298,17 +310,20 @@ def attachments(subject: Subject, skeleton: anatomy.Skeleton) -> dict[str, tuple
 def _pose(
     skeleton: anatomy.Skeleton,
     subject: Subject,
-    model: Model,
     mean: Mapping[str, Array],
     seen: Mapping[str, Array],
-    centres_alone: bool,
+    kind: str,
 ) -> ik.Tracked:
     """The skeleton on the joint centres and landmarks of the standing person."""
     places, frames = attachments(subject, skeleton), _Frames(skeleton)
+    lateral = kind == "lateral-markers"
     targets = {name: place for name, place in seen.items() if name in places}
-    if not centres_alone:
+    if lateral:
+        targets = {name: place for name, place in targets.items() if not name.startswith(("knee_", "ankle_"))}
+    if kind != "joint-centres":
         for suffix, leg in zip(SUFFIX.values(), (0, 1), strict=True):
-            ankle = frames.place(*places["ankle" + suffix])[1]
+            joint = ("lateral_malleolus" if lateral else "ankle") + suffix
+            ankle = frames.place(*places[joint])[1]
             for role in FLAT:
                 name = ROLES[role] + suffix
                 if name in targets:
@@ -324,7 +339,7 @@ def _pose(
         local=np.array([places[name][1] for name in names]),
     )
     once = Markers(names=names, time=np.zeros(1), positions=np.array([[targets[n] for n in names]]), source="standing")
-    weights = {name: SURE for name in names if name.rpartition("_")[0] in CENTRES}
+    weights = {name: SURE for name in names if name.rpartition("_")[0] in (LATERAL if lateral else CENTRES)}
     return ik.solve(body, once, weights=weights, smooth=False)
 
 
