@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+from bodies import of_opensim
 from figures import OPENCAP
-from reference import opensim_runs, osim
+from reference import opensim_runs
 from run import machine
 
-from simlab import mocap
+from simlab import dynamics, ik, landmarks, mocap, recruitment
+from simlab.model import build
+from simlab.subject import Subject
 
 PERSON, STANDING = OPENCAP / "manually_scaled.osim", OPENCAP / "static1.trc"
 SQUATS, PLATES = OPENCAP / "squats1.trc", OPENCAP / "squats1_grf.mot"
@@ -34,49 +38,43 @@ JOINTS = tuple(
 )
 
 
-# --- simlab's side: what to change when its functions change --------------------------------------------------------
+# --- simlab's side ---------------------------------------------------------------------------------------------------
 
 
-def simlab_ik(person: osim.Tree, names: tuple[str, ...]) -> tuple[dict[str, np.ndarray], np.ndarray, float]:
-    """Coordinates [rad] (n,), marker distances [m] (n, markers) and wall time [s] of simlab's inverse kinematics."""
-    from simlab import ik
-
-    recorded = mocap.read(SQUATS)
-    body = ik.Body(**{name: getattr(person, name) for name in person._fields})
+def simlab_ik(names: tuple[str, ...]) -> tuple[ik.Tracked, np.ndarray, float]:
+    """What simlab's inverse kinematics finds, marker distances [m] (n, markers), and its wall time [s]."""
+    body, recorded = of_opensim(), mocap.read(SQUATS)
     began = time.perf_counter()
-    tracked = ik.solve(body, recorded)
+    tracked = ik.solve(body, recorded, knee="hinge")
     seconds = time.perf_counter() - began
-    values = {name: tracked.angles[:, i] for i, name in enumerate(person.coordinates)}
-    return values, tracked.error[:, [tracked.markers.index(name) for name in names]], seconds
+    return tracked, tracked.error[:, [tracked.body.markers.index(name) for name in names]], seconds
 
 
-def simlab_so(person: osim.Tree, first: float, last: float) -> tuple[tuple[str, ...], np.ndarray, float]:
-    """Muscles, activations (n, muscles) and wall time [s] of simlab's static optimisation over a span of frames."""
-    from simlab import ik, landmarks, statics
-    from simlab.model import build
-    from simlab.subject import Subject
-
-    recorded = mocap.read(SQUATS)
-    body = ik.Body(**{name: getattr(person, name) for name in person._fields})
-    tracked = ik.solve(body, recorded)
-    points = landmarks.locate(recorded, mocap.read(STANDING), "clusters")
+def simlab_so(tracked: ik.Tracked, first: float, last: float) -> tuple[tuple[str, ...], np.ndarray, float]:
+    """Muscles, activations (n, muscles) and wall time [s] of simlab's inverse dynamics and static optimisation."""
+    points = landmarks.locate(mocap.read(SQUATS), mocap.read(STANDING), "clusters")
     reaction = mocap.read_ground_reaction(PLATES, points)
-    model = build(Subject())
+    model = build(Subject(mass_kg=60.05, height_m=1.66))
+    moving = dynamics.smooth(tracked)
+    inside = (moving.time >= first - 1e-9) & (moving.time <= last + 1e-9)
     began = time.perf_counter()
-    solved = statics.solve(model, tracked.motion, reaction, first=first, last=last)
-    return solved.muscles, solved.activation, time.perf_counter() - began
+    part = replace(moving, **{name: getattr(moving, name)[inside] for name in ("time", "q", "v", "a")})
+    solved = recruitment.solve(model, dynamics.inverse(part, reaction), passive_share=0.0)
+    seconds = time.perf_counter() - began
+    names = tuple(name + side for side in ("_r", "_l") for name in solved.muscles)
+    return names, solved.activation.reshape(len(solved.time), -1), seconds
 
 
 # --- the comparison -------------------------------------------------------------------------------------------------
 
 
-def ik_lines(person: osim.Tree, theirs: opensim_runs.Tracked) -> list[str]:
-    values, error, seconds = simlab_ik(person, theirs.markers)
+def ik_lines(theirs: opensim_runs.Tracked) -> list[str]:
+    tracked, error, seconds = simlab_ik(theirs.markers)
     n, span = len(theirs.time), len(theirs.time) * float(np.diff(theirs.time).mean())
     out = [row("inverse kinematics, whole recording", n, span, seconds, theirs.seconds)]
     rms = [1e3 * float(np.sqrt((e**2).mean())) for e in (error, theirs.error)]
     out.append(f"  markers: simlab {rms[0]:.3f} mm (RMS of {error.shape[1]}), OpenSim {rms[1]:.3f}")
-    apart = {name: values[name] - theirs.values[:, theirs.names.index(name)] for name in JOINTS}
+    apart = {name: tracked.angle(name) - theirs.values[:, theirs.names.index(name)] for name in JOINTS}
     sizes = {name: np.degrees(np.sqrt((d**2).mean())) for name, d in apart.items()}
     worst = max(sizes, key=lambda name: sizes[name])
     middle = np.median(list(sizes.values()))
@@ -84,8 +82,8 @@ def ik_lines(person: osim.Tree, theirs: opensim_runs.Tracked) -> list[str]:
     return out
 
 
-def so_lines(person: osim.Tree, tracked: opensim_runs.Tracked) -> list[str]:
-    muscles, ours, seconds = simlab_so(person, *REPETITION)
+def so_lines(tracked: opensim_runs.Tracked) -> list[str]:
+    muscles, ours, seconds = simlab_so(simlab_ik(tracked.markers)[0], *REPETITION)
     values = tracked.time, tracked.names, tracked.values, PLATES
     theirs = opensim_runs.static_optimisation(PERSON, *values, *REPETITION)
     span = REPETITION[1] - REPETITION[0]
@@ -108,14 +106,10 @@ def row(name: str, frames: int, span: float, ours: float, theirs: float) -> str:
 
 def main() -> None:
     print(machine())
-    person = osim.tree(PERSON)
     theirs = opensim_runs.inverse_kinematics(PERSON, SQUATS, ACCURACY)
     print(f"\n{'work':38}{'frames':>7}{'simlab ms':>12}{'s per s':>10}{'OpenSim ms':>12}{'s per s':>10}{'ratio':>9}")
     for lines in (ik_lines, so_lines):
-        try:
-            print(*lines(person, theirs), sep="\n")
-        except ImportError as error:
-            print(f"{lines.__name__}: {error}")
+        print(*lines(theirs), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

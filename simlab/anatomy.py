@@ -302,22 +302,28 @@ def _reference_body(name: str) -> Body:
 
 
 @cache
-def _trunk() -> Body:
-    """Torso, head and both arms of the reference model as one body, the arms held forward as joints.csv says."""
+def held_arm() -> dict[str, tuple[Array, Array]]:
+    """Bodies of the right arm of the reference model, held forward as joints.csv says: rotation and origin [m] in the
+    OpenSim torso."""
     frames = {"torso": (np.eye(3), np.zeros(3))}
-    pieces = [_reference_body("torso")]
     for row in table("joints.csv"):
-        if row["kind"] not in ("arm", "fixed") or row["parent"] not in frames:
-            continue
-        R, p = frames[row["parent"]]
-        axis = _unit(_numbers(row, "axis_x", "axis_y", "axis_z"))
-        turn = rotations.about(axis, float(row["angle"]))
-        frames[row["link"]] = R, p = R @ turn, p + R @ _numbers(row, "x", "y", "z")
-        if row["link"] in MASSLESS_ARM:
-            continue
-        m, com, inertia = _reference_body(row["link"])
-        for mirror in (np.eye(3), MIRROR):
-            pieces.append((m, mirror @ (p + R @ com), mirror @ R @ inertia @ R.T @ mirror))
+        if row["kind"] in ("arm", "fixed") and row["parent"] in frames:
+            R, p = frames[row["parent"]]
+            turn = rotations.about(_unit(_numbers(row, "axis_x", "axis_y", "axis_z")), float(row["angle"]))
+            frames[row["link"]] = R @ turn, p + R @ _numbers(row, "x", "y", "z")
+    del frames["torso"]
+    return frames
+
+
+@cache
+def _trunk() -> Body:
+    """Torso, head and both held arms of the reference model as one body."""
+    pieces = [_reference_body("torso")]
+    for link, (R, p) in held_arm().items():
+        if link not in MASSLESS_ARM:
+            m, com, inertia = _reference_body(link)
+            for mirror in (np.eye(3), MIRROR):
+                pieces.append((m, mirror @ (p + R @ com), mirror @ R @ inertia @ R.T @ mirror))
     total = sum(m for m, _, _ in pieces)
     centre = sum((m * com for m, com, _ in pieces), np.zeros(3)) / total
     inertia = sum((i + m * _offset(com - centre) for m, com, i in pieces), np.zeros((3, 3)))

@@ -37,6 +37,8 @@ HIPS = ("auto", "file", "functional", "harrington")
 """How the hip centres are found; auto: those of the file, else Harrington's regression."""
 PLACES = ("hip", "knee", "ankle", "heel", "toe", "asis")
 """The points of `Landmarks`."""
+SKIN = 0.012
+"""How far the centre of a marker lies off the bone [m]: its radius of 7 mm, and skin."""
 SECOND_HEAD = 0.3
 """Where the second metatarsal head lies on the line from the first to the fifth (five heads, the first the widest)."""
 

@@ -41,8 +41,6 @@ UPRIGHT = ("thigh_length", "shank_length", "trunk_length")
 FLAT = ("heel", "toe", "metatarsal_1", "metatarsal_5")
 """Markers of the foot: they say where it points; that it lies flat says how it is tilted, better than the thickness of
 skin and shoe."""
-SKIN = 0.012
-"""How far the centre of a marker lies off the bone [m]: its radius of 7 mm, and skin."""
 SURE = 10.0
 """Weight of a joint centre against a bony landmark, over which skin lies."""
 ARMS = {"elbow": ("ulna", (0.0, 0.0, 0.0)), "wrist": ("radius", (-0.008797, -0.235841, 0.01361))}
@@ -207,13 +205,18 @@ def _measured(mean: Mapping[str, Array], seen: Mapping[str, Array], ends: Sequen
         pairs = [(a + s, b + s) for s in SUFFIX.values() if a + s in seen and b + s in seen]
         return float(np.mean([np.linalg.norm(seen[p] - seen[q]) for p, q in pairs])) if pairs else None
 
-    top = _top(seen)
+    top, foot, depth = _top(seen), None, None
+    if "heel_r" in seen:
+        along = (mean["toe"] - mean["heel"]) * [1.0, 0.0, 1.0]
+        foot = float(np.linalg.norm(along, axis=1).mean()) - 2 * landmarks.SKIN
+    if "asis_r" in seen:
+        depth = float(np.linalg.norm((mean["asis"] - mean["hip"]).mean(axis=0))) - landmarks.SKIN
     found = {
         "pelvis_width": float(np.linalg.norm(mean["hip"][0] - mean["hip"][1])),
         "thigh_length": apart(ends[0], ends[1]),
         "shank_length": apart(ends[1], ends[2]),
-        "foot_length": float(np.linalg.norm(((mean["toe"] - mean["heel"]) * [1, 0, 1]), axis=1).mean()) - 2 * SKIN,
-        "pelvis_depth": float(np.linalg.norm((mean["asis"] - mean["hip"]).mean(axis=0))) - SKIN,
+        "foot_length": foot,
+        "pelvis_depth": depth,
         "trunk_length": None if top is None else float(np.linalg.norm(top - mean["hip"].mean(axis=0))),
         "upper_arm_length": apart("acromion", "elbow"),
         "forearm_length": apart("elbow", "wrist"),

@@ -1,7 +1,7 @@
 """Optical markers on a simulated person, in the names of OpenCap's laboratory set (models/marker_sets/opencap.toml).
 
-Markers sit on the bony landmarks of the model and, as clusters, on thigh and shank; soft tissue is not modelled. Noise
-is white and the same for every coordinate.
+Markers lie a skin's thickness off the bony landmarks of the model and, as clusters, on thigh and shank; that soft
+tissue moves is not modelled. Noise is white and the same for every coordinate.
 """
 
 from __future__ import annotations
@@ -10,23 +10,25 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from simlab import anatomy
+from simlab.landmarks import SKIN
 from simlab.model import Model, state
 from simlab.motion import SUFFIX, Array, Markers
 
 ON_BONE = {
-    "ASIS": "asis",
-    "PSIS": "psis",
-    "knee": "lateral_epicondyle",
-    "mknee": "medial_epicondyle",
-    "ankle": "lateral_malleolus",
-    "mankle": "medial_malleolus",
-    "calc": "heel",
-    "toe": "second_metatarsal_head",
-    "5meta": "fifth_metatarsal_head",
-    "HJC": "hip",
-    "Shoulder": "acromion",
+    "ASIS": ("asis", (1, 0, 0)),
+    "PSIS": ("psis", (-1, 0, 0)),
+    "knee": ("lateral_epicondyle", (0, 0, 1)),
+    "mknee": ("medial_epicondyle", (0, 0, -1)),
+    "ankle": ("lateral_malleolus", (0, 0, 1)),
+    "mankle": ("medial_malleolus", (0, 0, -1)),
+    "calc": ("heel", (-1, 0, 0)),
+    "toe": ("second_metatarsal_head", (1, 0, 0)),
+    "5meta": ("fifth_metatarsal_head", (0, 0, 1)),
+    "HJC": ("hip", (0, 0, 0)),
+    "Shoulder": ("acromion", (0, 1, 0)),
 }
-"""Marker without its side -> landmark of the model."""
+"""Marker without its side -> landmark of the model, and on which side of it the skin lies (forward, up, outward)."""
 PREFIX = {
     "ASIS": ("r.", "L."),
     "PSIS": ("r.", "L."),
@@ -34,6 +36,13 @@ PREFIX = {
     "Shoulder": ("R_", "L_"),
 }
 """How a side is written, right and left; `r_` and `L_` where nothing is said."""
+ON_ARM = {
+    "elbow_lat": ("ulna", (0.0, 0.0, 0.04)),
+    "elbow_med": ("ulna", (0.0, 0.0, -0.04)),
+    "wrist_radius": ("hand", (0.0, 0.0, 0.03)),
+    "wrist_ulna": ("hand", (0.0, 0.0, -0.03)),
+}
+"""Marker of an arm, which the model holds still -> body at whose joint it is, and how far beside that [m]."""
 MEDIAL = ("mknee", "mankle")
 """Worn only while standing."""
 CLUSTERS = {
@@ -62,7 +71,7 @@ def markers(
     medial: with the medial markers of knee and ankle, as in a standing trial. The same seed gives the same noise.
     """
     places = _places(model)
-    names = tuple(name for name in places if medial or name.partition("_")[2] not in MEDIAL)
+    names = tuple(name for name in places if medial or not name.endswith(MEDIAL))
     link = np.array([places[name][0] for name in names])
     local = np.array([places[name][1] for name in names])
     frames = [model.frames(row) for row in q]
@@ -87,9 +96,15 @@ def _places(model: Model) -> Mapping[str, tuple[int, Array]]:
     out: dict[str, tuple[int, Array]] = {"C7": model.points["c7"]}
     for leg, suffix in enumerate(SUFFIX.values()):
         mirror = np.array([1.0, 1.0, 1.0 - 2.0 * leg])
-        for name, landmark in ON_BONE.items():
-            prefix = PREFIX.get(name, ("r_", "L_"))[leg]
-            out[prefix + name] = model.points[landmark + suffix]
+        for name, (landmark, off) in ON_BONE.items():
+            index, bone = model.points[landmark + suffix]
+            out[PREFIX.get(name, ("r_", "L_"))[leg] + name] = index, bone + SKIN * mirror * off
+        size = model.subject.height_m / anatomy.REFERENCE_HEIGHT
+        for name, (body, beside) in ON_ARM.items():
+            turn, origin = anatomy.held_arm()[body]
+            torso = model.link("torso")
+            place = size * mirror * (origin + turn @ np.array(beside)) * model.stretch[torso]
+            out[("R_", "L_")[leg] + name] = (torso, place)
         for name, (link, (forward, share, outward)) in CLUSTERS.items():
             index = model.link(link + suffix)
             below = model.skeleton.pos[model.link("knee_1" + suffix if link == "femur" else "talus" + suffix)]
