@@ -62,7 +62,10 @@ FLOOR = {"_deg": 0.25, "_mm": 0.5}
 """The least noise of a quantity: what joint centres and the filter leave undetermined."""
 STEP = 0.06
 """Finite difference of a dial, in shares of its range."""
+LINE = 9
+"""Values that a single dial is tried at."""
 POLISH = 4
+"""Gauss-Newton steps, at most, before and after the task is settled."""
 NUISANCE = {"toe_out_deg": 4.0, "stance_width_m": 0.02, "depth_deg": 3.0}
 """Settings of the task that are not known exactly, and how far they may be off: dials change how they are measured."""
 UNSURE = 1 / 3
@@ -451,7 +454,10 @@ class _Search:
         )
 
     def _explored(self) -> Array:
-        """The best point of CMA-ES within the bounds."""
+        """The best point of CMA-ES within the bounds; of a single dial, of evenly spread values."""
+        if len(self.dials) == 1:
+            line = [np.array([x]) for x in np.linspace(0.0, 1.0, min(self.budget, LINE))]
+            return line[int(np.argmin([self._chi2(found) for found in self._all(line)]))]
         import cma
 
         options = {"bounds": [0.0, 1.0], "seed": self.seed + 1, "verbose": -9, "popsize": 4 + 2 * len(self.dials)}
@@ -558,8 +564,8 @@ def _sentences(estimates: Sequence[Estimate], correlation: Array, chi2: float, h
             f"(without deficits {math.sqrt(healthy):.1f}). The numbers describe, they do not diagnose."
         )
     if first.explains > 0.0:
-        said = f"{_plain(first.dial.name)} explains most ({first.value:.2g} ± {first.sd:.1g})"
-        second = f", then {_plain(ranked[1].dial.name)}" if len(ranked) > 1 and ranked[1].explains > 0.0 else ""
+        said = f"{plain(first.dial.name)} explains most ({first.value:.2g} ± {first.sd:.1g})"
+        second = f", then {plain(ranked[1].dial.name)}" if len(ranked) > 1 and ranked[1].explains > 0.0 else ""
         out.append(said + second + ".")
     for i, one in enumerate(estimates):
         for j in range(i):
@@ -568,20 +574,21 @@ def _sentences(estimates: Sequence[Estimate], correlation: Array, chi2: float, h
                 other = estimates[j]
                 known = "their sum" if r < 0 else "their difference"
                 out.append(
-                    f"{_plain(other.dial.name)} and {_plain(one.dial.name)} trade off (r {r:.2f}): the recording tells "
+                    f"{plain(other.dial.name)} and {plain(one.dial.name)} trade off (r {r:.2f}): the recording tells "
                     f"{known}, in shares of their ranges, not each of them."
                 )
     out += [
-        f"{_plain(one.dial.name)} is not identifiable from this recording: ± {one.sd:.2g} on a range of "
+        f"{plain(one.dial.name)} is not identifiable from this recording: ± {one.sd:.2g} on a range of "
         f"{one.dial.high - one.dial.low:g}."
         for one in estimates
         if one.verdict == "not identifiable" and one.sd > UNSURE * (one.dial.high - one.dial.low)
     ]
-    out += [f"{_plain(one.dial.name)} is at its bound." for one in estimates if one.verdict == "at its bound"]
+    out += [f"{plain(one.dial.name)} is at its bound." for one in estimates if one.verdict == "at its bound"]
     return tuple(out)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A dial in words."""
     side, _, dial = name.partition(".")
     words = (dial or side).replace("_deg", "").replace("_", " ")
     return words if side == "both" or not dial else f"{side} {words}"
@@ -607,14 +614,15 @@ def plot(path: str | Path, found: Fit) -> None:
     parts: Any = figure.subfigures(2, 1, height_ratios=(1.0, 1.15))
     top, bottom = parts
     bars, matrix = top.subplots(1, 2, width_ratios=(1.6, 1.0))
-    labels = [_plain(one.dial.name) for one in found.estimates]
+    labels = [plain(one.dial.name) for one in found.estimates]
     rows = np.arange(len(labels))[::-1]
     colours = {"estimated": "#0072B2", "at its bound": "#E69F00", "not identifiable": "0.65"}
     for row, one in zip(rows, found.estimates, strict=True):
         share, sd = one.dial.share(one.value), one.sd / (one.dial.high - one.dial.low)
         neutral = one.dial.share(one.dial.neutral)
         bars.barh(row, share - neutral, left=neutral, height=0.55, color=colours[one.verdict])
-        bars.errorbar(share, row, xerr=sd, color="0.15", capsize=4, linewidth=1.3)
+        reach = [[share - max(share - sd, 0.0)], [min(share + sd, 1.0) - share]]  # nothing is known beyond the range
+        bars.errorbar(share, row, xerr=reach, color="0.15", capsize=4, linewidth=1.3)
         note = f"{one.value:.2f} ± {one.sd:.2f}" + ("" if one.verdict == "estimated" else f", {one.verdict}")
         bars.text(1.03, row, note, va="center", fontsize=8)
         bars.text(-0.01, row - 0.42, f"{one.dial.low:g}", fontsize=7, color="0.45", ha="center")
@@ -629,7 +637,8 @@ def plot(path: str | Path, found: Fit) -> None:
     matrix.set_yticks(np.arange(len(labels)), [f"{i + 1}" for i in range(len(labels))])
     for i in range(len(labels)):
         for j in range(len(labels)):
-            matrix.text(j, i, f"{found.correlation[i, j]:.2f}", ha="center", va="center", fontsize=8)
+            r = found.correlation[i, j]
+            matrix.text(j, i, f"{r:.2f}", ha="center", va="center", fontsize=8, color="w" if abs(r) > 0.6 else "0.1")
     matrix.set_title("Correlation of the estimates", fontsize=10, loc="left")
     top.colorbar(image, ax=matrix, shrink=0.8)
     axes = bottom.subplots(1, len(QUANTITIES))

@@ -83,7 +83,7 @@ def test_the_motion_comes_back():
 
 
 def test_net_moments_are_those_of_the_simulation():
-    """Inverse dynamics of the recorded squat, without plates, against what muscles and tissue made in the simulation."""
+    """Inverse dynamics of the recorded squat, without plates, against what muscles and tissue made in simulation."""
     result, dynamics = squat(), found().dynamics
     truth = loads.loads(result)
     assert dynamics is not None and dynamics.estimated

@@ -96,19 +96,17 @@ def _bounds(text: str) -> tuple[str, tuple[float, float]]:
 
 
 def _print(found: object) -> None:
-    from simlab.fit import Fit
+    from simlab.fit import Fit, plain
 
     assert isinstance(found, Fit)
     explained = f"chi-square {found.chi2:.2f} a sample, {found.healthy:.2f} without deficits"
     table = Table(title=explained, title_justify="left")
-    for column in ("dial", "estimate", "± SD", "bounds", "FPPA\ndeg", "medial\nmm", "explains", "verdict"):
+    for column in ("dial", "estimate", "bounds", "FPPA\ndeg", "medial\nmm", "verdict"):
         table.add_column(column, justify="left" if column in ("dial", "verdict") else "right")
     for one in found.estimates:
         parts = ["-" if value is None else f"{value:+.1f}" for value in (one.fppa_deg, one.medial_mm)]
         span = f"{one.dial.low:g} to {one.dial.high:g}"
-        table.add_row(
-            escape(one.dial.name), f"{one.value:.2f}", f"{one.sd:.2f}", span, *parts, f"{one.explains:.2f}", one.verdict
-        )
+        table.add_row(escape(plain(one.dial.name)), f"{one.value:.2f} ± {one.sd:.2f}", span, *parts, one.verdict)
     Console().print(table)
     for sentence in found.sentences:
         console.print(sentence, markup=False, highlight=False)
