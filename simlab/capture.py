@@ -74,7 +74,7 @@ def analyse(
     if mass_kg is None and recording.body_weight is not None:
         mass_kg = round(recording.body_weight / GRAVITY, 2)
     tell("scaling", 0.0)
-    person = scale.scale(standing, base, mass_kg=mass_kg, height_m=height_m)
+    person = scale.scale(standing, base, mass_kg=mass_kg, height_m=height_m, marker_set=recording.marker_set)
     tell("scaling", 1.0)
     tell("inverse kinematics", 0.0)
     tracked = ik.solve(person.body, markers, knee=knee)
@@ -131,7 +131,7 @@ def task_of(recording: Recording) -> tuple[Squat, tuple[str, ...]]:
     settings: dict[str, Any] = {}
     for name, value in wanted.items():
         low, high = limits(name)
-        settings[name] = round(float(np.clip(value, low, high)), 3)
+        settings[name] = round(float(np.clip(value, low, high)), 1 if name.endswith("_deg") else 3)
         if not low <= value <= high:
             said.append(f"{name}: captured {value:.3g}, simulated {settings[name]:g} (range {low:g} to {high:g})")
     return Squat(**settings), tuple(said)

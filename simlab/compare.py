@@ -28,7 +28,7 @@ LABELS = {
     "medial_knee_displacement_mm": "Medial knee\ndisplacement [mm]",
     "hip_adduction_deg": "Hip adduction [deg]",
     "hip_internal_rotation_deg": "Hip internal\nrotation [deg]",
-    "knee_abduction_deg": "Knee abduction\n(3D) [deg]",
+    "knee_abduction_deg": "3D knee\nabduction [deg]",
     "grf_bw": "Vertical ground\nreaction [BW]",
 }
 """The curves that are compared, with their labels in the figure."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Recording:
     ground_reaction: GroundReaction | None
     body_weight: float | None
     repairs: tuple[str, ...] = ()
+    marker_set: marker_sets.MarkerSet | None = None
     """What was mended or seen in the markers, in words."""
 
 
@@ -49,25 +50,29 @@ def read(
     cutoff_hz: float = 6.0,
     units: str | None = None,
     up: str | None = None,
-    hip: str = "auto",
+    marker_set: str | Path | None = None,
+    **ways: Any,
 ) -> Recording:
     """Read a recording with what belongs to it.
 
     static: a standing trial with medial markers, for `clusters`; grf, static_grf: its force plates and those of the
-    standing trial; hip: how the hip centres are found (`landmarks.HIPS`). Body weight [N] is what is given, else the
-    mean of static_grf, else the mean while standing still. Gaps, exchanged labels and jumps are mended first.
+    standing trial; marker_set: a file that says what the labels mean, or the name of a bundled set, where they are not
+    to be recognised; ways: hip, knee_width_m and ankle_width_m of `landmarks.locate`. Body weight [N] is what is given,
+    else the mean of static_grf, else the mean while standing still. Gaps, exchanged labels and jumps are mended first.
     Errors: InputError; also when there is no whole repetition.
     """
-    markers, repairs = repaired(mocap.read(path, units, up))
+    labels = None if marker_set is None else marker_sets.load(marker_set)
+    markers, repairs = repaired(mocap.read(path, units, up), labels)
     standing = None
     if static is not None:
-        standing, of_standing = repaired(mocap.read(static, units, up))
+        standing, of_standing = repaired(mocap.read(static, units, up), labels)
         repairs += of_standing
-    points = located(markers, standing, joint_centres, cutoff_hz, hip)
+    points = located(markers, standing, joint_centres, cutoff_hz, marker_set=labels, **ways)
     reaction = None if grf is None else mocap.read_ground_reaction(grf, points, units, up)
     if body_weight is None and static_grf is not None:
         body_weight = _static_weight(mocap.read_plates(static_grf, units, up))
-    return assemble(markers, standing, points, reaction, joint_centres, body_weight, repairs)
+    found = assemble(markers, standing, points, reaction, joint_centres, body_weight)
+    return replace(found, repairs=repairs, marker_set=labels)
 
 
 def located(
@@ -75,10 +80,10 @@ def located(
     standing: Markers | None = None,
     joint_centres: str = "lateral-markers",
     cutoff_hz: float = 6.0,
-    hip: str = "auto",
+    **ways: Any,
 ) -> Landmarks:
-    """The smooth landmarks of a recording."""
-    return lm.smooth(lm.locate(markers, standing, joint_centres, hip=hip), cutoff_hz)
+    """The smooth landmarks of a recording; ways: the rest of `landmarks.locate`."""
+    return lm.smooth(lm.locate(markers, standing, joint_centres, **ways), cutoff_hz)
 
 
 def assemble(
@@ -88,7 +93,6 @@ def assemble(
     reaction: GroundReaction | None,
     joint_centres: str,
     body_weight: float | None = None,
-    repairs: tuple[str, ...] = (),
 ) -> Recording:
     """A recording from its parts. Errors: InputError when there is no whole repetition, or when forces do not fit."""
     path = markers.source
@@ -112,13 +116,12 @@ def assemble(
         repetitions=repetitions,
         ground_reaction=reaction,
         body_weight=body_weight,
-        repairs=repairs,
     )
 
 
-def repaired(markers: Markers) -> tuple[Markers, tuple[str, ...]]:
+def repaired(markers: Markers, marker_set: marker_sets.MarkerSet | None = None) -> tuple[Markers, tuple[str, ...]]:
     """Markers with what could be mended, and what was done, in words (`simlab.repair`). Errors: RecordingError."""
-    mended, repairs = repair.repair(markers, marker_sets.recognise(markers.names, source=markers.source))
+    mended, repairs = repair.repair(markers, marker_sets.recognise(markers.names, marker_set, markers.source))
     return mended, tuple(f"{Path(markers.source).name}: {each}" for each in repairs)
 
 

@@ -51,6 +51,20 @@ def measure(
     subject: SubjectFile = None,
     mass_kg: Annotated[float | None, typer.Option(help="Body mass; default: what the plates weigh.")] = None,
     height_m: Annotated[float | None, typer.Option(help="Stature; default: from the length of the legs.")] = None,
+    trial: Annotated[
+        str | None, typer.Option("--trial", help="Of an OpenCap session, whose folder is the RECORDING.")
+    ] = None,
+    hip: Annotated[
+        Literal["auto", "file", "harrington", "functional"], typer.Option("--hip", help="How hip centres are found.")
+    ] = "auto",
+    marker_set: Annotated[
+        str | None,
+        typer.Option("--marker-set", help="What the labels mean: a TOML file, or a set of models/marker_sets."),
+    ] = None,
+    knee_width_mm: Annotated[
+        float | None, typer.Option(help="Between medial and lateral marker, where only the lateral one is worn.")
+    ] = None,
+    ankle_width_mm: Annotated[float | None, typer.Option(help="As --knee-width-mm.")] = None,
     knee: Annotated[
         Literal["free", "hinge"], typer.Option(help="Three degrees of freedom, or one as in OpenSim's models.")
     ] = "free",
@@ -67,8 +81,23 @@ def measure(
     from simlab import recording as recordings
     from simlab.subject import load_subject
 
+    if trial is not None:
+        recording, static, mass_kg, height_m = _session(recording, trial, static, mass_kg, height_m)
     chosen = joint_centres or "lateral-markers"
-    read = recordings.read(recording, static, grf, static_grf, joint_centres=chosen, units=units, up=up)
+    widths = {"knee_width_m": knee_width_mm, "ankle_width_m": ankle_width_mm}
+    ways: dict[str, Any] = {name: None if value is None else 1e-3 * value for name, value in widths.items()}
+    read = recordings.read(
+        recording,
+        static,
+        grf,
+        static_grf,
+        joint_centres=chosen,
+        units=units,
+        up=up,
+        marker_set=marker_set,
+        hip=hip,
+        **ways,
+    )
     files: dict[str, str] = {}
     if out is None:
         found = recordings.measure(read)
@@ -100,6 +129,20 @@ def measure(
     if out is not None:
         _print_person(found)
         print_files(files)
+
+
+def _session(
+    folder: Path, name: str, static: Path | None, mass_kg: float | None, height_m: float | None
+) -> tuple[Path, Path | None, float | None, float | None]:
+    """The files of a trial of an OpenCap session, and what the session says of the person. Errors: RecordingError."""
+    from simlab import mocap
+
+    session = mocap.read_session(folder)
+    path = session.trial(name).markers
+    if path is None:
+        raise InputError(f"{folder}: expected markers (MarkerData/{name}.trc), found none")
+    standing = session.static.markers if static is None and session.static else static
+    return path, standing, mass_kg or session.mass, height_m or session.height
 
 
 def _print_person(found: dict[str, Any]) -> None:
