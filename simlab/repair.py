@@ -10,14 +10,16 @@
 - A marker that leaves its path for at most `SHORT` (faster than `SPEED`, or off its rigid cluster) was not where it is
   said to be: that is made a gap. One that does not come back gets a warning.
 
-What cannot be seen: labels that are exchanged from the first frame to the last, and exchanges of markers closer than
-two steps (`STEP`) to each other.
+Right and left are checked by where the pelvis has them, and the segments by the distances within them, whatever a path
+says. What cannot be seen: labels of different segments on one side that are exchanged from the first frame to the last,
+and exchanges of markers closer than two steps (`STEP`) to each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +41,11 @@ LOOSE = 0.03
 """... and, just outside the gap, tell the marker to this root mean square [m]."""
 SPEED = 10.0
 """No marker of a person who squats moves faster [m/s]: feet in a sprint reach twice that, and knees in a squat 2."""
-OFF_CLUSTER = 0.05
-"""A marker that steps this far away from its rigid cluster in one frame [m] has left it."""
+OFF_CLUSTER, GLITCH = 0.05, 0.025
+"""A marker this far off its cluster [m] has left it; GLITCH where the segment is rigid (`RIGID`) and the marker is back
+within `SHORT`. In clean recordings one frame moves a marker by 7 mm on a rigid segment, by 27 mm on a forearm."""
+RIGID = ("pelvis", "femur", "tibia")
+"""Segments whose markers keep their places: skin moves them by 18 mm in the clean recordings, not by OFF_CLUSTER."""
 STEP, ACCELERATION = 0.015, 100.0
 """A marker that is further from where its path leads than STEP [m], or ACCELERATION [m/s2] explains, is looked at. In
 clean recordings at 100 Hz the largest such step is 9 mm, once 35 mm beside a gap."""
@@ -48,6 +53,12 @@ RESTLESS = 0.1
 """With more than this share of suspicious frames no label can be checked by its path."""
 FLIP = 3
 """So many pairs of right and left that are exchanged together are the flip of a side."""
+MOSTLY_LEFT = 0.05
+"""Right markers that are right of their partners in less than this share of frames are the left ones."""
+BODY = ("pelvis", "torso", "femur", "tibia", "calcn", "forefoot")
+"""Links on which right is right and left is left, whatever a person does ..."""
+CROSSING = ("tibia", "calcn", "forefoot")
+"""... but for legs that cross, where the markers of a leg cross together."""
 LATERAL = 0.03
 """A right marker is at least this far to the right of its left partner, in the mean [m], to tell which is which."""
 CLEARLY = 2.0
@@ -64,7 +75,8 @@ class Repair:
     """One thing that was mended, or seen and not mended (`corrected` False: a warning).
 
     marker: its label, or labels; start, end [s]: the last good sample before and the first after. method: spline,
-    cluster, exchange, flip, jump, labels. rms_mm: of a cluster, how well it tells the marker just outside the gap.
+    cluster, exchange, flip, jump, rigidity, labels. rms_mm: of a cluster, how well it tells the marker just outside the
+    gap; of rigidity, how far off the marker is.
     """
 
     marker: str
@@ -76,7 +88,8 @@ class Repair:
 
     def __str__(self) -> str:
         span = f"from {self.start:.2f} to {self.end:.2f} s"
-        off = "" if self.rms_mm is None else f" ({self.rms_mm:.1f} mm rms beside it)"
+        beside = " beside it" if self.method == "cluster" else ""
+        off = "" if self.rms_mm is None else f" ({self.rms_mm:.1f} mm rms{beside})"
         done = {
             "spline": f"filled a gap of {self.marker} {span} with a spline",
             "cluster": f"filled a gap of {self.marker} {span} from the markers of its segment{off}",
@@ -89,6 +102,7 @@ class Repair:
             "exchange": f"the labels of {self.marker} {unclear}",
             "flip": f"right and left {unclear}: {self.marker}",
             "jump": f"{self.marker} jumps at {self.end:.2f} s and stays there",
+            "rigidity": f"{self.marker} is off its usual place among the markers of its segment {span}{off}",
             "labels": f"the markers move too abruptly to check their labels: {self.marker}",
         }
         return done[self.method] if self.corrected else f"not corrected: {seen[self.method]}"
@@ -102,9 +116,11 @@ def repair(markers: Markers, marker_set: Recognised) -> tuple[Markers, Repairs]:
 
     A recording without any of these comes back as it is. marker_set: that of the recording (`marker_sets.recognise`).
     """
-    work = _Work(markers, marker_set)
     with np.errstate(over="ignore", invalid="ignore"):  # a marker light years away is off its path, no more
-        _check_labels(work)
+        work = _Work(markers, marker_set)
+        if _check_labels(work):
+            _check_sides(work)
+            _check_rigidity(work)
         _fill(work)
     if not work.repairs:
         return markers, ()
@@ -149,6 +165,15 @@ def _runs(mask: Bools) -> list[tuple[int, int]]:
     return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Unclear:
+    """Labels that changed places together at the ends of runs of frames; nothing told yet which part is wrong."""
+
+    pairs: list[tuple[int, int]]
+    runs: list[tuple[int, int]]
+    method: str
+
+
 class _Work:
     """A recording while it is repaired."""
 
@@ -157,8 +182,12 @@ class _Work:
         self.recorded = markers.positions
         self.positions = markers.positions.copy()
         self.set = marker_set
+        self.source = markers.source
         self.repairs: list[Repair] = []
+        self.unclear: list[_Unclear] = []
         self.step = float(np.median(np.diff(self.time))) if len(self.time) > 1 else 0.0
+        self.rightward = _rightward(markers, marker_set)
+        """The person's right, shape (n, 3); None where nothing tells."""
         groups: dict[str, list[int]] = {}
         # A joint centre is computed, not stuck to the skin: it helps no other marker.
         centres = {
@@ -173,6 +202,10 @@ class _Work:
         self.mates = [
             [j for j in groups.get(self._segment(name) or "", []) if j != i] for i, name in enumerate(self.names)
         ]
+
+    def link(self, i: int) -> str:
+        """The link that carries a marker, without its side; empty where none does."""
+        return (self.set.segment(self.names[i]) or "").removesuffix("_r").removesuffix("_l")
 
     def _segment(self, name: str) -> str | None:
         """The segment that moves as one, or nearly: foot and forearm have two links each."""
@@ -230,6 +263,8 @@ def _from_cluster(work: _Work, marker: int, a: int, b: int) -> tuple[Array, floa
         return None
     ends = [at for at in (a - 1, b) if 0 <= at < n]
     sides = [work.carried(helpers, marker, at, slice(a, b)) for at in ends]
+    if len(sides) == 2 and np.linalg.norm(sides[0] - sides[1], axis=1).mean() > OFF_CLUSTER:
+        return None  # elsewhere on the segment before and after: not one marker
     share = np.linspace(0, 1, b - a + 2)[1:-1, None]
     points = sides[0] if len(sides) == 1 else (1 - share) * sides[0] + share * sides[1]
     error = []
@@ -246,29 +281,38 @@ def _from_cluster(work: _Work, marker: int, a: int, b: int) -> tuple[Array, floa
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the path of a marker leads in a frame: the frame it was last seen in and the point [m]."""
+    """Where a marker is expected in a frame [m]: by its path, or by its cluster (`rigid`) where it was lost for long.
+
+    last: the frame it was last seen in; within [m]: how far it may be from there."""
 
     last: int
     point: Array
+    within: float
+    rigid: bool = False
 
 
-def _check_labels(work: _Work) -> None:
+def _check_labels(work: _Work) -> bool:
+    """Exchanges and jumps by the paths of the markers. Whether the recording is calm enough to tell."""
     if work.step <= 0 or not np.isfinite(work.step):
-        return
+        return False
     reach = max(STEP, ACCELERATION * work.step**2)
-    frames = _suspicious(work, reach)
-    if len(frames) > max(RESTLESS * len(work.time), 100):
+    abrupt, returns = _suspicious(work, reach)
+    if abrupt.sum() > max(RESTLESS * len(work.time), 100):
         span = {"start": float(work.time[0]), "end": float(work.time[-1])}
-        what = f"{len(frames)} of {len(work.time)} frames"
+        what = f"{abrupt.sum()} of {len(work.time)} frames"
         work.repairs.append(Repair(marker=what, method="labels", corrected=False, **span))
-        return
+        return False
     since = np.zeros(len(work.names), dtype=int)
     exchanges: dict[tuple[int, int], list[int]] = {}
-    for k in frames:
-        places = {i: place for i in range(len(work.names)) if (place := _expected(work, i, k, int(since[i])))}
+    for k in (int(k) for k in np.flatnonzero(abrupt | returns)):
+        places = {i: place for i in range(len(work.names)) if (place := _expected(work, i, k, int(since[i]), reach))}
         off = {i: float(np.linalg.norm(work.positions[k, i] - place.point)) for i, place in places.items()}
-        strange = [i for i, place in places.items() if off[i] > reach * (k - place.last)]
-        for i, j in _exchanged(work, k, strange, places, reach):
+        steady = {i for i, place in places.items() if place.last == k - 1 and off[i] <= place.within}
+        for i in (i for i in range(len(work.names)) if i not in places or places[i].within > LOOSE):
+            if place := _carried_over(work, i, k, int(since[i]), steady):
+                places[i], off[i] = place, float(np.linalg.norm(work.positions[k, i] - place.point))
+        strange = [i for i, place in places.items() if off[i] > place.within]
+        for i, j in _exchanged(work, k, strange, places):
             work.positions[k:, [i, j]] = work.positions[k:, [j, i]]
             exchanges.setdefault((i, j), []).append(k)
             strange = [m for m in strange if m not in (i, j)]
@@ -276,12 +320,14 @@ def _check_labels(work: _Work) -> None:
             if _left_its_path(work, k, i, places[i], off[i], strange):
                 since[i] = _jump(work, k, i, places[i], off[i], reach, strange, int(since[i]))
     _settle(work, exchanges)
+    return True
 
 
-def _suspicious(work: _Work, reach: float) -> list[int]:
-    """Frames in which a marker is not where its path leads."""
+def _suspicious(work: _Work, reach: float) -> tuple[Bools, Bools]:
+    """Frames in which a marker is not where its path leads, and those in which one is back after so long a gap that its
+    path no longer tells, each of shape (n,)."""
     n = len(work.time)
-    found = np.zeros(n, dtype=bool)
+    found, returns = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     for i in range(len(work.names)):
         p = work.positions[:, i]
         seen = np.flatnonzero(np.isfinite(p.sum(axis=1)))
@@ -290,12 +336,13 @@ def _suspicious(work: _Work, reach: float) -> list[int]:
         q, gap = p[seen], np.diff(seen)
         speed = np.vstack([np.zeros((1, 3)), np.where((gap[:-1] == 1)[:, None], np.diff(q, axis=0)[:-1], 0.0)])
         off = np.linalg.norm(np.diff(q, axis=0) - speed * gap[:, None], axis=1)
+        # A wrong point also spoils the guess of the next two frames.
         found[seen[1:][(off > reach * gap) & (gap * work.step <= SHORT)]] = True
-    # A wrong point also spoils the guess of the next two frames.
-    return [int(k) for k in np.flatnonzero(found)]
+        returns[seen[1:][(gap > 1) & (reach * gap > LOOSE)]] = True
+    return found, returns
 
 
-def _expected(work: _Work, i: int, k: int, since: int) -> _Place | None:
+def _expected(work: _Work, i: int, k: int, since: int, reach: float) -> _Place | None:
     """Where marker i is expected in frame k by its last two points; None where it or its past is not seen."""
     if not np.isfinite(work.positions[k, i]).all():
         return None
@@ -305,14 +352,25 @@ def _expected(work: _Work, i: int, k: int, since: int) -> _Place | None:
         if np.isfinite(point).all():
             before = work.positions[last - 1, i] if last > since else point
             speed = point - before if np.isfinite(before).all() else np.zeros(3)
-            return _Place(last, point + speed * (k - last))
+            return _Place(last, point + speed * (k - last), reach * (k - last))
     return None
 
 
-def _exchanged(
-    work: _Work, k: int, strange: Sequence[int], places: dict[int, _Place], reach: float
-) -> list[tuple[int, int]]:
-    """Pairs among strange markers that each continue the other's path, and no other reading fits as well."""
+def _carried_over(work: _Work, i: int, k: int, since: int, steady: set[int]) -> _Place | None:
+    """Where the cluster puts marker i, back in frame k; None where too few of its markers are seen before and now."""
+    if not np.isfinite(work.positions[k, i]).all() or not (mates := [j for j in work.mates[i] if j in steady]):
+        return None
+    before = np.flatnonzero(np.isfinite(work.positions[since:k, i].sum(axis=1)))
+    if not len(before) or (last := since + int(before[-1])) == k - 1:
+        return None
+    helpers = [j for j in mates if np.abs(work.positions[last, j]).max() < FAR]  # false for NaN
+    if len(helpers) < HELPERS or clusters.spread(work.positions[last, helpers]) <= SPREAD:
+        return None
+    return _Place(last, work.carried(helpers, i, last, slice(k, k + 1))[0], LOOSE, rigid=True)
+
+
+def _exchanged(work: _Work, k: int, strange: Sequence[int], places: dict[int, _Place]) -> list[tuple[int, int]]:
+    """Pairs among strange markers that are each where the other is expected, and no other reading fits as well."""
     if len(strange) < 2:
         return []
     from scipy.optimize import linear_sum_assignment
@@ -326,8 +384,7 @@ def _exchanged(
         if x < y and partner[y] == x:
             i, j = strange[x], strange[int(y)]
             apart = float(np.linalg.norm(there[x] - there[y]))
-            frames = max(k - places[i].last, k - places[j].last)
-            if max(cost[x, y], cost[y, x]) < min(reach * frames, 0.4 * apart):
+            if max(cost[x, y], cost[y, x]) < min(max(places[i].within, places[j].within), 0.4 * apart):
                 pairs.append((i, j))
     return pairs
 
@@ -336,11 +393,14 @@ def _left_its_path(work: _Work, k: int, i: int, place: _Place, off: float, stran
     elapsed = float(work.time[k] - work.time[place.last])
     if np.linalg.norm(work.positions[k, i] - work.positions[place.last, i]) > SPEED * elapsed:
         return True
-    helpers = work.helpers(place.last, k + 1, i, strange) if off > OFF_CLUSTER / 2 else []
+    if place.rigid:
+        return off > OFF_CLUSTER
+    least = GLITCH if work.link(i) in RIGID else OFF_CLUSTER
+    helpers = work.helpers(place.last, k + 1, i, strange) if off > least / 2 else []
     if not helpers:
         return False
     carried = work.carried(helpers, i, place.last, slice(k, k + 1))[0]
-    return bool(np.linalg.norm(work.positions[k, i] - carried) > OFF_CLUSTER)
+    return bool(np.linalg.norm(work.positions[k, i] - carried) > least)
 
 
 def _jump(
@@ -357,7 +417,7 @@ def _jump(
             continue
         helpers = work.helpers(place.last, end + 1, i, strange)
         if helpers:
-            expected, near = work.carried(helpers, i, place.last, slice(end, end + 1))[0], OFF_CLUSTER / 2
+            expected, near = work.carried(helpers, i, place.last, slice(end, end + 1))[0], GLITCH
         else:
             expected = work.positions[place.last, i] + speed * (end - place.last)
             near = reach * (end - place.last)
@@ -365,14 +425,178 @@ def _jump(
             break
         end += 1
     else:
-        if end < n or n - k > 1 or not work.helpers(place.last, k + 1, i, strange):
-            start, stop = float(time[place.last]), float(time[k])
-            work.repairs.append(Repair(marker=work.names[i], start=start, end=stop, method="jump", corrected=False))
+        helpers = work.helpers(place.last, k + 1, i, strange)
+        start, stop = float(time[place.last]), float(time[k])
+        if end < n and time[k] - time[0] <= SHORT and _stays(work, i, k, strange):
+            work.positions[:k, i] = np.nan  # it came to its place just after the first frame
+            work.repairs.append(Repair(marker=work.names[i], start=float(time[0]), end=stop, method="jump"))
             return k
+        if end < n or not helpers:
+            if off > OFF_CLUSTER:
+                work.repairs.append(Repair(marker=work.names[i], start=start, end=stop, method="jump", corrected=False))
+            return k if off > OFF_CLUSTER else since
     work.positions[k:end, i] = np.nan
     start, stop = float(time[place.last]), float(time[min(end, n - 1)])
     work.repairs.append(Repair(marker=work.names[i], start=start, end=stop, method="jump"))
     return since
+
+
+def _stays(work: _Work, i: int, k: int, strange: Sequence[int]) -> bool:
+    """Whether a marker keeps its place on its cluster in the frames after k that `SHORT` covers."""
+    last = min(k + max(int(SHORT / work.step), 2), len(work.time))
+    helpers = work.helpers(k, last, i, strange) if work.seen(k, last, i) else []
+    if not helpers:
+        return False
+    away = np.linalg.norm(work.carried(helpers, i, k, slice(k, last)) - work.positions[k:last, i], axis=1)
+    return bool(away.max() < GLITCH / 2)
+
+
+# --- right and left --------------------------------------------------------------------------------------------------
+
+
+def _check_sides(work: _Work) -> None:
+    """Right markers to the left of their partners: all the while, or between gaps that hide where labels changed."""
+    across = {
+        (i, j): found
+        for i in range(len(work.names))
+        for j in range(i + 1, len(work.names))
+        if (found := _right_of_left(work, work.positions, i, j)) is not None
+    }
+    middle = _middle(work, list(across))
+    state = {pair: _order(work, pair, found, middle) for pair, found in across.items()}
+    body = [pair for pair in state if work.link(pair[0]) in BODY]
+    legs = [pair for pair in body if work.link(pair[0]) in CROSSING]
+    trunk = [pair for pair in body if pair not in legs]
+
+    def count(pairs: Sequence[tuple[int, int]], order: int) -> NDArray[np.int64]:
+        return sum((state[pair] == order for pair in pairs), start=np.zeros(len(work.time), dtype=np.int64))
+
+    right, left, upright = count(body, 1), count(body, -1), count(trunk, 1) > count(trunk, -1)
+    flipped = (left >= FLIP) & (left > 4 * right) & (count(trunk, -1) > count(trunk, 1))
+    if flipped.any() and not (right > left).any():
+        first = " and ".join(work.names[i] for i in trunk[0])
+        raise RecordingError(
+            f"{work.source}: expected right markers to the right of left ones, found {int(left.max())} pairs the other "
+            f"way round whenever they are seen ({first}, ...): right and left exchanged, or mirrored axes"
+        )
+    flips: dict[bytes, list[tuple[int, int]]] = {}
+    told: set[tuple[int, int]] = set()
+    for pair, order in state.items():
+        wrong = (order < 0) & flipped
+        if pair in body:
+            group = legs if pair in legs else trunk
+            wrong |= (order < 0) & ~flipped & upright & (count(group, 1) > count(group, -1))
+        if (order[_seen(work, pair)] != 0).all() and not ((order < 0) & ~wrong).any():
+            told.add(pair)
+        if wrong.any():
+            i, j = pair
+            work.positions[wrong, i], work.positions[wrong, j] = work.positions[wrong, j], work.positions[wrong, i]
+            flips.setdefault(wrong.tobytes(), []).append(pair)
+    for key, pairs in flips.items():
+        runs = _bridged(work, pairs[0], np.frombuffer(key, dtype=bool))
+        for each in [pairs] if len(pairs) >= FLIP else [[pair] for pair in pairs]:
+            _say(work, each, runs, "flip" if len(each) >= FLIP else "exchange")
+    for unclear in work.unclear:
+        if rest := [pair for pair in unclear.pairs if pair not in told]:
+            _say(work, rest, unclear.runs, unclear.method, corrected=False)
+
+
+def _middle(work: _Work, pairs: Sequence[tuple[int, int]]) -> Array:
+    """Where the plane between right and left is, along the person's right [m], shape (n,): no exchange moves it."""
+    if not pairs or work.rightward is None:
+        return np.full(len(work.time), np.nan)
+    middles = np.stack([np.einsum("nki,ni->n", work.positions[:, [*pair]], work.rightward) / 2 for pair in pairs], 1)
+    middle = np.full(len(middles), np.nan)
+    known = np.isfinite(middles).any(axis=1)
+    middle[known] = np.nanmedian(np.where(np.isfinite(middles), middles, np.nan)[known], axis=1)
+    return middle
+
+
+def _order(work: _Work, pair: tuple[int, int], across: Array, middle: Array) -> NDArray[np.int64]:
+    """1 where a pair is right of left, -1 where the other way round and on either side of the body, 0 where nothing
+    tells; one answer a piece."""
+    least = 0.5 * float(np.median(np.abs(across[np.isfinite(across)])))
+    order = np.zeros(len(across), dtype=np.int64)
+    if work.rightward is None:
+        return order
+    sides = np.einsum("nki,ni->nk", work.positions[:, [*pair]], work.rightward) - middle[:, None]
+    for a, b in _pieces(work, pair):
+        known = np.isfinite(across[a:b]) & np.isfinite(sides[a:b]).all(axis=1)
+        if known.any():
+            apart, places = float(across[a:b][known].mean()), sides[a:b][known].mean(axis=0)
+            astride = places.prod() < 0 and np.abs(places).min() > 0.25 * abs(apart)
+            order[a:b] = 1 if apart > least else -1 if apart < -least and astride else 0
+    return order
+
+
+def _pieces(work: _Work, pair: tuple[int, int]) -> list[tuple[int, int]]:
+    """Runs of frames in which both are seen, cut where their labels may have changed places."""
+    cuts = {at for each in work.unclear if pair in each.pairs for run in each.runs for at in run}
+    return [
+        piece
+        for a, b in _runs(_seen(work, pair))
+        for piece in pairwise([a, *sorted(at for at in cuts if a < at < b), b])
+    ]
+
+
+def _seen(work: _Work, pair: tuple[int, int]) -> Bools:
+    return np.asarray(np.isfinite(work.positions[:, pair].sum(axis=(1, 2))))
+
+
+def _bridged(work: _Work, pair: tuple[int, int], wrong: Bools) -> list[tuple[int, int]]:
+    """The runs of `wrong`; as one those between which the pair is not seen."""
+    seen = _seen(work, pair)
+    runs: list[tuple[int, int]] = []
+    for a, b in _runs(wrong):
+        if runs and not seen[runs[-1][1] : a].any():
+            a = runs.pop()[0]
+        runs.append((a, b))
+    return runs
+
+
+# --- rigidity --------------------------------------------------------------------------------------------------------
+
+
+def _check_rigidity(work: _Work) -> None:
+    """Markers that are off the rigid cluster of their segment, without a step that their path would show."""
+    warned = {word for each in work.repairs if not each.corrected for word in each.marker.replace(",", "").split()}
+    off = {
+        i: away
+        for i, name in enumerate(work.names)
+        if name not in warned and (away := _off_cluster(work, work.positions, i)) is not None
+    }
+    loose = [i for i, away in off.items() if (away > OFF_CLUSTER).sum() * work.step > SHORT]
+    if len(loose) == 2 and _more_rigid(work, *loose) is False:
+        exchanged = work.positions.copy()
+        exchanged[:, loose] = work.positions[:, loose[::-1]]
+        after = [_off_cluster(work, exchanged, i) for i in loose]
+        if all(away is not None and not (away > OFF_CLUSTER).any() for away in after):
+            work.positions = exchanged
+            _say(work, [(loose[0], loose[1])], [(0, len(work.time))], "exchange")
+            return
+    for i in loose:
+        bad = np.flatnonzero(off[i] > OFF_CLUSTER)
+        rms = 1e3 * float(np.sqrt(np.mean(off[i][bad] ** 2)))
+        start, end = float(work.time[max(bad[0] - 1, 0)]), float(work.time[min(bad[-1] + 1, len(work.time) - 1)])
+        work.repairs.append(
+            Repair(marker=work.names[i], start=start, end=end, method="rigidity", rms_mm=rms, corrected=False)
+        )
+
+
+def _off_cluster(work: _Work, positions: Array, i: int) -> Array | None:
+    """How far a marker is off its usual place among its mates: the middle change of its distances to them [m], shape
+    (n,), NaN where fewer than `HELPERS` are seen; None where that is most of the time, or the segment is not rigid."""
+    if work.link(i) not in RIGID or len(work.mates[i]) < HELPERS:
+        return None
+    apart = np.linalg.norm(positions[:, work.mates[i]] - positions[:, [i]], axis=2)
+    apart[~np.isfinite(apart)] = np.nan
+    apart = apart[:, np.isfinite(apart).mean(axis=0) > 0.5]
+    known = np.isfinite(apart).sum(axis=1) >= HELPERS
+    if not known.mean() > 0.5:
+        return None
+    off = np.full(len(positions), np.nan)
+    off[known] = np.nanmedian(np.abs(apart[known] - np.nanmedian(apart[known], axis=0)), axis=1)
+    return off
 
 
 # --- which part of an exchange is wrong ------------------------------------------------------------------------------
@@ -424,7 +648,7 @@ def _closed(work: _Work, frames: Sequence[int]) -> bool:
 
 def _report(work: _Work, frames: tuple[int, ...], group: list[tuple[int, int]], method: str) -> None:
     inside = _inside(work, frames)
-    wrong = _wrong_part(work, group)
+    wrong = _wrong_part(work, group, inside)
     if wrong is None and _closed(work, frames):
         wrong = True
     if not wrong:
@@ -438,23 +662,32 @@ def _report(work: _Work, frames: tuple[int, ...], group: list[tuple[int, int]], 
 def _record(
     work: _Work, group: list[tuple[int, int]], runs: list[tuple[int, int]], method: str, corrected: bool
 ) -> None:
+    if corrected:
+        _say(work, group, runs, method)
+    else:
+        work.unclear.append(_Unclear(pairs=group, runs=runs, method=method))
+
+
+def _say(
+    work: _Work, group: list[tuple[int, int]], runs: list[tuple[int, int]], method: str, corrected: bool = True
+) -> None:
     name = ", ".join(" and ".join(sorted((work.names[i], work.names[j]))) for i, j in group)
     for a, b in runs:
         start, end = float(work.time[max(a - 1, 0)]), float(work.time[min(b, len(work.time) - 1)])
         work.repairs.append(Repair(marker=name, start=start, end=end, method=method, corrected=corrected))
 
 
-def _wrong_part(work: _Work, group: list[tuple[int, int]]) -> bool | None:
+def _wrong_part(work: _Work, group: list[tuple[int, int]], inside: Bools) -> bool | None:
     """True: the labels were wrong inside the exchange, False: outside it, None: nothing tells."""
-    if all(_mirrored(work, *pair) for pair in group) and (rightward := _rightward(work)) is not None:
-        # In `positions` the labels go on as in frame 0, so that the sign of the distance is that of frame 0.
-        apart = []
-        for i, j in group:
-            across = np.einsum("ni,ni->n", work.positions[:, i] - work.positions[:, j], rightward)
-            across = across[np.isfinite(across)] * _side(work.names[i])[1]
-            apart.append(float(across.mean()) if len(across) else 0.0)
-        if min(np.abs(apart)) > LATERAL and len(set(np.sign(apart))) == 1:
-            return bool(apart[0] > 0)
+    body = [pair for pair in group if work.link(pair[0]) in BODY]  # arms and head may cross
+    right = [across for pair in body if (across := _right_of_left(work, work.recorded, *pair)) is not None]
+    if right:
+        shares = []
+        for part in (inside, ~inside):
+            known = np.concatenate([across[part & np.isfinite(across)] for across in right])
+            shares.append(float((known > 0).mean()) if len(known) else 0.5)
+        if min(shares) < MOSTLY_LEFT and max(shares) > 1 - MOSTLY_LEFT:
+            return shares[0] < shares[1]
     if len(group) == 1:
         (pair,) = group
         return _more_rigid(work, *pair)
@@ -496,16 +729,31 @@ def _mirrored(work: _Work, i: int, j: int) -> bool:
     return one == other and side * otherside < 0
 
 
-def _rightward(work: _Work) -> Array | None:
-    """The person's right, shape (n, 3), by where both feet together point: no exchange of sides changes that."""
-    middles = []
-    for role in ("heel", "toe"):
-        found = [work.set.find(role, side) for side in SIDES]
-        if not all(found):
-            return None
-        middles.append(work.positions[:, [work.names.index(names[0]) for names in found]].mean(axis=1))
-    forward = (middles[1] - middles[0]) * [1.0, 0.0, 1.0]
-    length = np.linalg.norm(forward, axis=1, keepdims=True)
-    if not (length[np.isfinite(length)] > LATERAL).all():
+def _right_of_left(work: _Work, positions: Array, i: int, j: int) -> Array | None:
+    """How far the right one of two labels is to the right of the left one [m], shape (n,), NaN where not seen; None
+    where they are not mirrored, or too close together to tell."""
+    if work.rightward is None or not _mirrored(work, i, j):
         return None
-    return np.cross(forward / length, [0.0, 1.0, 0.0])
+    across = np.einsum("ni,ni->n", positions[:, i] - positions[:, j], work.rightward) * _side(work.names[i])[1]
+    known = np.abs(across[np.isfinite(across)])
+    return np.asarray(across) if len(known) and np.median(known) > LATERAL else None
+
+
+def _rightward(markers: Markers, marker_set: Recognised) -> Array | None:
+    """The person's right, shape (n, 3), by where both feet together point, or the pelvis: no exchange of sides changes
+    that. NaN where nothing tells; None where nothing ever does."""
+    for back, front in (("heel", "toe"), ("ankle_centre", "toe"), ("psis", "asis")):
+        middles = []
+        for role in (back, front):
+            found = [marker_set.find(role, side) for side in SIDES]
+            if all(found):
+                columns = [markers.names.index(names[0]) for names in found]
+                middles.append(markers.positions[:, columns].mean(axis=1))
+        if len(middles) < 2:
+            continue
+        forward = (middles[1] - middles[0]) * [1.0, 0.0, 1.0]
+        length = np.linalg.norm(forward, axis=1, keepdims=True)
+        forward = forward / np.where(length > LATERAL, length, np.nan)
+        if np.isfinite(forward).any():
+            return np.asarray(np.cross(forward, [0.0, 1.0, 0.0]))
+    return None

@@ -57,12 +57,11 @@ def body(n: int = 400, hz: float = 100.0) -> Markers:
     """A pelvis and two thighs that turn and move smoothly, rigid."""
     rng, time = np.random.default_rng(5), np.arange(n) / hz
     points = []
+    # Iliac spines where they are: what is right of what is checked. The thighs are any shapes, beside each other.
+    pelvis = np.array([[0.1, 1.0, -0.13], [0.1, 1.0, 0.13], [-0.1, 1.03, -0.05], [-0.1, 1.03, 0.05]])
     for part, (names, phase) in enumerate(((LABELS[:4], 0.0), (LABELS[4:8], 1.0), (LABELS[8:], 2.5))):
-        shape = rng.normal(0, 0.12, (len(names), 3)) + [
-            0.0,
-            1.0 - 0.3 * (part > 0),
-            0.2 * (part == 1) - 0.2 * (part == 2),
-        ]
+        shape = rng.normal(0, 0.12, (len(names), 3)) + [0.0, 0.7, 0.2 * (part == 1) - 0.2 * (part == 2)]
+        shape = shape if part else pelvis
         turn = Rotation.from_rotvec(0.4 * np.sin(2 * time + phase)[:, None] * [0.3, 0.2, 1.0]).as_matrix()
         points.append(shape @ turn.transpose(0, 2, 1) + 0.1 * np.sin(3 * time + phase)[:, None, None])
     return Markers(names=LABELS, time=time, positions=np.concatenate(points, axis=1), source="body.trc")
@@ -119,7 +118,7 @@ def test_a_cluster_that_is_not_rigid_fills_nothing():
         p[100:200, 5] = np.nan
 
     _, repairs = mend(changed(body(), wobble))
-    assert not [r for r in repairs if r.marker == "RTHI2"]
+    assert not [r for r in repairs if r.marker == "RTHI2" and r.corrected]
 
 
 def test_slower_cameras_still_show_an_exchange():
@@ -315,3 +314,63 @@ def test_any_damage_is_survived_and_what_is_not_reported_is_not_touched(data):
     kept = [i for i, name in enumerate(markers.names) if name not in named]
     np.testing.assert_array_equal(mended.positions[:, kept], positions[:, kept])
     assert all(len(str(r)) > 20 for r in repairs)
+
+
+# --- what hides at a gap, or lasts throughout -------------------------------------------------------------------------
+
+
+def hidden(markers: Markers, names: tuple[str, ...], *spans: slice) -> Markers:
+    def change(p):
+        for span in spans:
+            for name in names:
+                p[span, markers.names.index(name)] = np.nan
+
+    return changed(markers, change)
+
+
+HARD = {
+    "right and left, the start hidden": (("r_thigh1", "L_thigh1"), (slice(300, 350),), 0.005),
+    "one thigh, between two gaps": (("r_thigh1", "r_thigh2"), (slice(300, 350), slice(700, 750)), 0.010),
+    "two segments, between two gaps": (("r_thigh1", "L_sh2"), (slice(300, 350), slice(700, 750)), 0.005),
+}
+
+
+@needs_recordings
+@pytest.mark.parametrize("case", HARD)
+def test_an_exchange_that_a_gap_hides_is_not_taken_for_the_truth(case):
+    (one, other), spans, within = HARD[case]
+    clean = read(SQUATS)
+    wrong = hidden(exchange(clean, one, other, slice(350, 700)), (one, other), *spans)
+    mended, repairs = mend(wrong)
+    assert any("xchang" in str(each) for each in repairs)
+    assert np.nanmax(np.linalg.norm(mended.positions - clean.positions, axis=2)) < within
+
+
+@needs_recordings
+def test_right_and_left_exchanged_throughout():
+    clean = read(SQUATS)
+    mended, repairs = mend(exchange(clean, "r_knee", "L_knee", slice(None)))
+    np.testing.assert_array_equal(mended.positions, clean.positions)
+    assert repairs
+    flipped = clean
+    for one, other in sides(clean):
+        flipped = exchange(flipped, one, other, slice(None))
+    with pytest.raises(RecordingError, match=r"squats1.trc.*"):
+        mend(flipped)
+
+
+@needs_recordings
+def test_a_slow_drift_and_spikes_are_told():
+    clean = read(SQUATS)
+    thigh, knee = clean.names.index("r_thigh2"), clean.names.index("r_knee")
+
+    def drift(p):
+        p[400:800, thigh, 0] += 0.15 * np.sin(np.linspace(0, np.pi, 400))
+
+    def spikes(p):
+        p[100:1300:50, knee, 0] += 0.03
+
+    assert any("r_thigh2" in str(each) for each in mend(changed(clean, drift))[1])
+    mended, repairs = mend(changed(clean, spikes))
+    assert len(repairs) >= 20
+    assert np.abs(mended.positions - clean.positions).max() < 0.002
