@@ -348,7 +348,7 @@ def test_patella_moves_as_scipys_spline_of_its_table() -> None:
     from scipy.interpolate import CubicSpline
     from scipy.spatial.transform import Rotation
 
-    rows = anatomy._table("patella.csv")
+    rows = anatomy.table("patella.csv")
     table = np.array([[float(row[c]) for c in ("rotation", "x", "y", "z")] for row in rows])
     bend = np.linspace(-0.1, 2.3, 97)
     expected = CubicSpline([float(row["knee_angle"]) for row in rows], table)(bend)
@@ -361,7 +361,7 @@ def test_patella_moves_as_scipys_spline_of_its_table() -> None:
 def test_cylinders_lie_as_opensims() -> None:
     from scipy.spatial.transform import Rotation
 
-    row = next(row for row in anatomy._table("wraps.csv") if row["wrap"] == "GasLat_at_shank")
+    row = next(row for row in anatomy.table("wraps.csv") if row["wrap"] == "GasLat_at_shank")
     angles = [float(row[f"rotation_{i}"]) for i in "xyz"]
     np.testing.assert_allclose(
         anatomy.wraps()["gaslat"][0].axes, Rotation.from_euler("XYZ", angles).as_matrix(), atol=1e-12
@@ -387,7 +387,7 @@ def test_patella_is_in_balance_along_its_path() -> None:
     model, q = result.model, result.run.q[60:150:10]
     scale = model.subject.height_m / anatomy.REFERENCE_HEIGHT
     place, ticks = loads._places(model, seen(model, q), scale), seen(model, q)
-    R, _ = place["femur"]
+    R, _, _ = place["femur"]
 
     def velocity(point: Array) -> Array:
         """Of a point of the patella in the femur, a radian of knee flexion [m]."""

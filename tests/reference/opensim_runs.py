@@ -130,7 +130,7 @@ def filtered(moments: Array, names: Sequence[str], values: Array, cutoff_hz: flo
     storage.lowpassIIR(cutoff_hz)
     splines = osim.GCVSplineSet(5, storage)
     out = np.empty((3, len(moments), len(names)))
-    orders = [osim.StdVectorInt(order * (0,)) for order in range(3)]
+    orders = [order * (0,) for order in range(3)]  # as tuples: of the modules' own vectors only one is ever accepted
     for i in range(len(names)):
         spline = splines.get(i)
         for k, moment in enumerate(moments):
