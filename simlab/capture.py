@@ -16,6 +16,7 @@ import numpy as np
 
 from simlab import dynamics, export, ik, metrics, mocap, recruitment, scale
 from simlab import recording as recordings
+from simlab.errors import RecordingError
 from simlab.model import GRAVITY
 from simlab.motion import SIDES, SUFFIX, Array, Markers, Motion
 from simlab.recording import Recording
@@ -23,16 +24,6 @@ from simlab.subject import Subject, toml
 from simlab.tasks.squat import Squat
 
 Tell = Callable[[str, float], None]
-MOMENTS = (
-    "hip_flexion",
-    "hip_adduction",
-    "hip_rotation",
-    "knee_angle",
-    "knee_adduction",
-    "knee_rotation",
-    "ankle_angle",
-    "subtalar_angle",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +73,10 @@ def analyse(
     found = recruited = None
     reaction = recording.ground_reaction
     if (reaction is not None and reaction.centre is not None) or estimate_forces:
+        if mass_kg is None and base is None:
+            raise RecordingError(
+                f"{recording.path}: expected a body mass for moments and forces (--mass-kg), found none"
+            )
         tell("dynamics and muscles", 0.0)
         measured = reaction if reaction is not None and reaction.centre is not None else None
         found = dynamics.inverse(dynamics.smooth(tracked), measured or person.model.spheres)

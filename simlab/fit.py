@@ -53,9 +53,9 @@ QUANTITIES = (
     "foot_progression_deg",
 )
 """What is compared, of each leg."""
-INDEPENDENT = 0.5
-"""Independent samples among neighbouring levels: curves of a second, low-passed at 6 Hz, have about twelve a phase, of
-which their noise, which passes the same filter, keeps half apart."""
+INDEPENDENT = 1 / 3
+"""Share of independent samples: noise of neighbouring levels passes the same 6 Hz filter. Counted on 40 noisy copies of
+a squat: 75 to 78 of 240."""
 NOISE_RUNS = 12
 """Noisy copies of a simulated recording from which the noise of what is compared is taken."""
 FLOOR = {"_deg": 0.25, "_mm": 0.5}
@@ -214,11 +214,12 @@ def features(recording: Recording) -> tuple[tuple[str, ...], Array]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """All that decides a simulated recording."""
+    """All that decides a simulated recording. hip: one of `landmarks.HIPS`."""
 
     subject: Subject
     task: Squat
     joint_centres: str
+    hip: str = "auto"
 
 
 def measured(one: Candidate, noise_mm: float = 0.0, seed: int = 0) -> Recording | float:
@@ -226,15 +227,33 @@ def measured(one: Candidate, noise_mm: float = 0.0, seed: int = 0) -> Recording 
     result = simulate(build(one.subject), one.task)
     if not result.success:
         return float(len(result.run.time) / len(result.plan.time))
-    return _recorded(result, one.joint_centres, noise_mm, seed)
+    return _recorded(result, one, noise_mm, seed)
 
 
-def _recorded(result: Any, joint_centres: str, noise_mm: float, seed: int) -> Recording:
+def _recorded(result: Any, one: Candidate, noise_mm: float, seed: int) -> Recording:
     model, run = result.model, result.run
     worn = optical.markers(model, run.time, run.q, noise_mm=noise_mm, seed=seed)
     still = optical.standing(model, result.plan.values[0], noise_mm=noise_mm, seed=seed)
-    points = recordings.located(worn, still, joint_centres)
-    return recordings.assemble(worn, still, points, None, joint_centres)
+    points = recordings.located(worn, still, one.joint_centres, hip=one.hip)
+    return recordings.assemble(worn, still, points, None, one.joint_centres)
+
+
+def definition_of(recording: Recording) -> dict[str, str]:
+    """How the joint centres of a recording were found, for its candidates: the definition decides every number, so
+    captured and simulated share it. Errors: InputError for one that markers on the model cannot follow."""
+    said = recording.landmarks.definition
+    follows = {
+        "lateral-markers": "half a width" not in said,
+        "clusters": True,
+        "functional": "of the static trial inward; ankle: clusters" in said,
+    }
+    if not follows.get(recording.joint_centres, False):
+        raise InputError(
+            f"{recording.path}: expected joint centres that simulated markers have too (lateral-markers without "
+            f"widths, clusters, or functional with a standing trial), found {said}"
+        )
+    hip = "harrington" if "Harrington" in said else "functional" if "SCoRE" in said else "auto"
+    return {"joint_centres": recording.joint_centres, "hip": hip}
 
 
 def _features_of(one: Candidate) -> tuple[Array | None, float, tuple[float, float]]:
@@ -255,10 +274,7 @@ def noise(one: Candidate, noise_mm: float, seed: int) -> Array:
     result = simulate(build(one.subject), one.task)
     if not result.success:
         raise InputError(f"fit: expected a person who can do the captured squat, found: {result.run.message}")
-    runs = [
-        features(_recorded(result, one.joint_centres, noise_mm, seed + 1 + k))[1].mean(axis=0)
-        for k in range(NOISE_RUNS)
-    ]
+    runs = [features(_recorded(result, one, noise_mm, seed + 1 + k))[1].mean(axis=0) for k in range(NOISE_RUNS)]
     return np.asarray(np.std(runs, axis=0, ddof=1), dtype=np.float64)
 
 
@@ -331,7 +347,7 @@ class _Search:
         self.dials, self.base, self.pool, self.tell, self.seed = sought, base, pool, tell, seed
         self.count, self.failed, self.budget = 0, 0, evaluations
         self.total = evaluations + (2 * POLISH + 1) * (len(sought) + 3) + len(sought) + 12
-        self.joint_centres = "clusters" if recording.joint_centres == "clusters" else "lateral-markers"
+        self.definition = definition_of(recording)
         self.names, each = features(recording)
         self.observed = each.mean(axis=0)
         plain = change(base, [f"{dial.name}={dial.neutral!r}" for dial in sought])
@@ -344,10 +360,10 @@ class _Search:
     def _matched(self, plain: Subject, recording: Recording) -> Squat:
         """The task whose simulated recording has the captured stance and depth: markers do not sit in the joint
         centres that the task speaks of."""
-        wanted, _ = capture.task_of(recording)
+        wanted, self.clipped = capture.task_of(recording)
         task = wanted
         for _ in range(2):
-            found = measured(Candidate(subject=plain, task=task, joint_centres=self.joint_centres))
+            found = measured(Candidate(subject=plain, task=task, **self.definition))
             self.count += 1
             if isinstance(found, float):
                 return task
@@ -366,7 +382,7 @@ class _Search:
     def _candidate(self, shares: Array) -> Candidate:
         values = [dial.value(float(np.clip(x, 0, 1))) for dial, x in zip(self.dials, shares, strict=True)]
         settings = [f"{dial.name}={round(value, 6)!r}" for dial, value in zip(self.dials, values, strict=True)]
-        return Candidate(subject=change(self.base, settings), task=self.task, joint_centres=self.joint_centres)
+        return Candidate(subject=change(self.base, settings), task=self.task, **self.definition)
 
     def _all(self, points: Sequence[Array]) -> list[tuple[Array | None, float, tuple[float, float]]]:
         return self._run([self._candidate(point) for point in points])
@@ -429,6 +445,8 @@ class _Search:
         self._find_nuisance(best)
         best = self._polished(best)
         centre, jacobian = self._slopes(best)
+        if centre[0] is None:
+            raise InputError("fit: expected a person who can do the captured squat, found that all who were tried fall")
         chi2 = self._chi2(centre)
         covariance = self._covariance(jacobian, max(chi2, 1.0))
         neutral = self._neutral()
@@ -436,7 +454,7 @@ class _Search:
         estimates = self._estimates(best, covariance, chi2, centre, without[:-1])
         sd = np.sqrt(np.diag(covariance))
         correlation = covariance / np.outer(sd, sd)
-        sentences = _sentences(estimates, correlation, chi2, self._chi2(without[-1]))
+        sentences = self.clipped + _sentences(estimates, correlation, chi2, self._chi2(without[-1]))
         return Fit(
             estimates=estimates,
             correlation=correlation,
@@ -448,7 +466,7 @@ class _Search:
             seed=self.seed,
             names=self.names,
             observed=self.observed,
-            fitted=self.observed if centre[0] is None else centre[0],
+            fitted=centre[0],
             noise=self.noise,
             sentences=sentences,
         )

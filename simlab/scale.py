@@ -108,6 +108,8 @@ def scale(
     said = [f"joint centres: {located.definition}"]
     if mass_kg is not None:
         subject = _with(subject, standing.source, "mass_kg", mass_kg)
+    elif base is None:
+        said.append(f"mass {subject.mass_kg:g} kg assumed: nobody measured it")
     ends = LATERAL if kind == "lateral-markers" else CENTRES
     measured = _measured(mean, seen, ends)
     if height_m is None and base is None:

@@ -103,6 +103,25 @@ def test_dials_are_checked(chosen, message):
         fit.dials(chosen, Subject())
 
 
+def test_captured_and_simulated_share_the_definition():
+    real = captured(noise_mm=0.0)
+    assert fit.definition_of(real) == {"joint_centres": "clusters", "hip": "auto"}
+    said = replace(real.landmarks, definition="clusters; hip: Harrington 2007 from the iliac spines")
+    assert fit.definition_of(replace(real, landmarks=said))["hip"] == "harrington"
+    one = fit.Candidate(subject=Subject(), task=TASK, joint_centres="functional")
+    functional = fit.measured(one)
+    assert not isinstance(functional, float)
+    assert fit.definition_of(functional)["joint_centres"] == "functional"
+    for joint_centres, definition in (
+        ("joint-centres", "joint-centres of the file (kinect)"),
+        ("lateral-markers", "lateral-markers half a width inward (knee 100 mm); hip: R_HJC and L_HJC of the file"),
+        ("functional", "functional (knee: SARA, residual 1 and 1 mm, beside the lateral epicondyle; ankle: clusters)"),
+    ):
+        other = replace(real.landmarks, definition=definition)
+        with pytest.raises(InputError, match="expected joint centres that simulated markers have too"):
+            fit.definition_of(replace(real, joint_centres=joint_centres, landmarks=other))
+
+
 # --- the markers ------------------------------------------------------------------------------------------------------
 
 

@@ -214,7 +214,7 @@ def compare(
         Path | None, typer.Option("--against-static-grf", help="Force plates of the other standing trial.")
     ] = None,
     against_joint_centres: Annotated[
-        Literal["lateral-markers", "clusters"] | None,
+        Literal["lateral-markers", "clusters", "functional", "joint-centres"] | None,
         typer.Option("--against-joint-centres", help="How the other recording's joint centres are found."),
     ] = None,
     paired: Annotated[

@@ -41,6 +41,8 @@ def fit(
     units: Units = None,
     up: Up = None,
     subject: SubjectFile = None,
+    mass_kg: Annotated[float | None, typer.Option(help="Body mass; default: what the plates weigh.")] = None,
+    height_m: Annotated[float | None, typer.Option(help="Stature; default: from the lengths of the segments.")] = None,
     dial: Annotated[
         list[str] | None,
         typer.Option("--dial", metavar="KEY=LOW:HIGH", help="A dial to seek and its bounds; default: the usual four."),
@@ -65,7 +67,7 @@ def fit(
     base = load_subject(subject) if subject else None
     export.writable(out)
     read = recordings.read(recording, static, grf, static_grf, joint_centres=chosen, units=units, up=up)
-    person = capture.analyse(read, base).person.subject
+    person = capture.analyse(read, base, mass_kg=mass_kg, height_m=height_m).person.subject
     with counter() as tell:
         found = fits.fit(
             read,
