@@ -75,7 +75,7 @@ class Repair:
     """One thing that was mended, or seen and not mended (`corrected` False: a warning).
 
     marker: its label, or labels; start, end [s]: the last good sample before and the first after. method: spline,
-    cluster, exchange, flip, jump, rigidity, labels. rms_mm: of a cluster, how well it tells the marker just outside the
+    cluster, open (a gap that stays), exchange, flip, jump, rigidity, labels. rms_mm: of a cluster, how well it tells the marker just outside the
     gap; of rigidity, how far off the marker is.
     """
 
@@ -103,6 +103,7 @@ class Repair:
             "flip": f"right and left {unclear}: {self.marker}",
             "jump": f"{self.marker} jumps at {self.end:.2f} s and stays there",
             "rigidity": f"{self.marker} is off its usual place among the markers of its segment {span}{off}",
+            "open": f"{self.marker} has a gap {span} that nothing could fill",
             "labels": f"the markers move too abruptly to check their labels: {self.marker}",
         }
         return done[self.method] if self.corrected else f"not corrected: {seen[self.method]}"
@@ -122,6 +123,7 @@ def repair(markers: Markers, marker_set: Recognised) -> tuple[Markers, Repairs]:
             _check_sides(work)
             _check_rigidity(work)
         _fill(work)
+    _tell_open(work)
     if not work.repairs:
         return markers, ()
     order = sorted(work.repairs, key=lambda each: (each.start, each.end, each.marker))
@@ -163,6 +165,15 @@ def _runs(mask: Bools) -> list[tuple[int, int]]:
     """Where a mask is true: first and one past the last, for each run."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
     return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
+
+
+def _tell_open(work: _Work) -> None:
+    """The gaps that are left: they matter to who needs the marker, and are told to everyone."""
+    time = work.time
+    for i, name in enumerate(work.names):
+        for first, last in _runs(np.isnan(work.positions[:, i]).any(axis=1)):
+            start, end = float(time[max(first - 1, 0)]), float(time[min(last, len(time) - 1)])
+            work.repairs.append(Repair(marker=name, start=start, end=end, method="open", corrected=False))
 
 
 @dataclass(frozen=True, slots=True)
