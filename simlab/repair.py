@@ -75,8 +75,8 @@ class Repair:
     """One thing that was mended, or seen and not mended (`corrected` False: a warning).
 
     marker: its label, or labels; start, end [s]: the last good sample before and the first after. method: spline,
-    cluster, open (a gap that stays), exchange, flip, jump, rigidity, labels. rms_mm: of a cluster, how well it tells the marker just outside the
-    gap; of rigidity, how far off the marker is.
+    cluster, open (a gap that stays), exchange, flip, jump, rigidity, labels. rms_mm: of a cluster, how well it tells the
+    marker just outside the gap; of rigidity, how far off the marker is.
     """
 
     marker: str
@@ -171,7 +171,7 @@ def _tell_open(work: _Work) -> None:
     """The gaps that are left: they matter to who needs the marker, and are told to everyone."""
     time = work.time
     for i, name in enumerate(work.names):
-        for first, last in _runs(np.isnan(work.positions[:, i]).any(axis=1)):
+        for first, last in _runs(np.isnan(work.positions[:, i].sum(axis=1))):
             start, end = float(time[max(first - 1, 0)]), float(time[min(last, len(time) - 1)])
             work.repairs.append(Repair(marker=name, start=start, end=end, method="open", corrected=False))
 
