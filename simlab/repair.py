@@ -75,8 +75,8 @@ class Repair:
     """One thing that was mended, or seen and not mended (`corrected` False: a warning).
 
     marker: its label, or labels; start, end [s]: the last good sample before and the first after. method: spline,
-    cluster, open (a gap that stays), exchange, flip, jump, rigidity, labels. rms_mm: of a cluster, how well it tells the
-    marker just outside the gap; of rigidity, how far off the marker is.
+    cluster, open (a gap that stays), exchange, flip, jump, rigidity, labels. rms_mm: of a cluster, how well it tells
+    the marker just outside the gap; of rigidity, how far off the marker is.
     """
 
     marker: str
