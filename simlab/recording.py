@@ -125,6 +125,19 @@ def repaired(markers: Markers, marker_set: marker_sets.MarkerSet | None = None) 
     return mended, tuple(f"{Path(markers.source).name}: {each}" for each in repairs)
 
 
+def _load_on_right(recording: Recording) -> float | None:
+    """What the right foot carries of the vertical force [%], the mean over the repetitions."""
+    reaction = recording.ground_reaction
+    if reaction is None:
+        return None
+    shares = []
+    for one in recording.repetitions:
+        force = reaction.force[(reaction.time >= one.start) & (reaction.time <= one.end), :, 1].sum(axis=0)
+        shares.append(100.0 * force[0] / force.sum() if force.sum() > 0 else np.nan)
+    mean = float(np.mean(shares))
+    return mean if math.isfinite(mean) else None
+
+
 def _static_weight(plates: mocap.Plates) -> float:
     total = plates.force[:, :, 1].sum(axis=1)
     if total.mean() < LOADED:
@@ -168,6 +181,7 @@ def measure(recording: Recording, motion: Motion | None = None) -> dict[str, Any
         "repetitions": len(each),
         "repetition_peaks_s": [round(repetition.peak, 4) for repetition in recording.repetitions],
         "body_weight_n": recording.body_weight,
+        "load_on_right_percent": _load_on_right(recording),
         "repairs": list(recording.repairs),
         "unusual": unusual.find(recording.landmarks, recording.repetitions).report(),
         "metrics": metrics.summarise(each),

@@ -207,3 +207,63 @@ def test_show_without_a_display_says_what_to_do(simlab, tmp_path: Path, monkeypa
     simlab("squat", *QUICK, "--out", tmp_path)
     code, _, err = simlab("show", tmp_path)
     assert code == 1 and "DISPLAY" in err
+
+
+STATIC, GRF, STATIC_GRF = (SQUATS.with_name(name) for name in ("static1.trc", "squats1_grf.mot", "static1_grf.mot"))
+FILES = ("--static", STATIC, "--grf", GRF, "--static-grf", STATIC_GRF, "--joint-centres", "clusters")
+
+
+@needs_recordings
+def test_measure_writes_all_that_follows(simlab, tmp_path: Path) -> None:
+    code, out, _ = simlab("measure", SQUATS, *FILES, "--out", tmp_path / "o", "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert report["load_on_right_percent"] == pytest.approx(49.9, abs=0.1)
+    assert sorted(report["files"]) == [
+        "activations.sto", "joint_forces.sto", "marker_errors.csv", "markers.trc", "moments.sto", "motion.mot",
+        "muscle_forces.sto", "person.toml", "report.json",
+    ]  # fmt: skip
+    assert report["metrics"]["right"]["hip_adduction_at_peak_flexion_deg"]["mean"] < -8
+    code, _, err = simlab("measure", SQUATS, *FILES, "--out", tmp_path / "o")
+    assert code == 0 and "markers: 9." in err and "knee_extension_moment_peak_nm_kg right/left: 1.0" in err
+
+
+@needs_recordings
+def test_a_session_of_opencap_is_one_folder(simlab, tmp_path: Path) -> None:
+    session = tmp_path / "OpenCapData_1"
+    (session / "MarkerData").mkdir(parents=True)
+    for path in (SQUATS, STATIC):
+        (session / "MarkerData" / path.name).write_bytes(path.read_bytes())
+    (session / "sessionMetadata.yaml").write_text("mass_kg: 60.0\nheight_m: 1.68\n")
+    what = ("--trial", "squats1", "--joint-centres", "clusters", "--out", tmp_path / "o", "--json")
+    code, out, _ = simlab("measure", session, *what)
+    person = json.loads(out)["person"]
+    assert code == 0 and (person["mass_kg"], person["height_m"]) == (60.0, 1.68)
+    code, _, err = simlab("measure", session, "--trial", "jump")
+    assert code == 2 and "expected a trial 'jump', found squats1, static1" in err
+
+
+@needs_recordings
+def test_the_person_captured_is_the_person_simulated(simlab, tmp_path: Path) -> None:
+    what = ("--set", "both.foot_pronation_deg=4", "--out", tmp_path / "o", "--no-render", "--json")
+    code, out, _ = simlab("compare", SQUATS, *FILES, *what)
+    report = json.loads(out)
+    assert code == 0 and report["simulated"]["healthy"]["success"]
+    for one in report["simulated"].values():
+        assert one["subject"]["mass_kg"] == 60.05
+        assert one["subject"]["proportions"]["pelvis_width"] > 1.1
+        assert one["task"]["stance_width_m"] > 0.3 and one["task"]["depth_deg"] == pytest.approx(92.2, abs=0.1)
+    # the body, not a dial: nearer to the person than the generic woman is (-22 against -33 and -27 at the bottom)
+    healthy = report["simulated"]["healthy"]["metrics"]["right"]["fppa_peak_deg"]
+    assert healthy == pytest.approx(-30, abs=4)
+
+
+@needs_recordings
+def test_moments_want_a_mass(simlab, tmp_path: Path) -> None:
+    code, _, err = simlab("measure", SQUATS, "--estimate-forces", "--out", tmp_path / "o")
+    assert code == 2 and "expected a body mass for moments and forces (--mass-kg), found none" in err
+
+
+def test_fit_says_how_a_dial_is_written(simlab, tmp_path: Path) -> None:
+    code, _, err = simlab("fit", tmp_path / "a.trc", "--dial", "both.foot_pronation_deg=0")
+    assert code == 2 and "expected KEY=LOW:HIGH, found '0'" in err
