@@ -6,7 +6,8 @@ functions as the recording. What is compared are frontal-plane quantities at fix
 count. Each is weighed by its noise: of the markers, propagated through the same functions, and of the mean over the
 repetitions. Where the feet stand and how deep it went is not known exactly either (`NUISANCE`): its linear effect is
 fitted along with every candidate. The search is CMA-ES (Hansen 2016, arXiv:1604.00772), then Gauss-Newton steps; the
-uncertainty is that of the linearised model at the optimum (Fisher information), widened by the misfit.
+uncertainty is that of the linearised model at the optimum (Fisher information) with as many samples as are independent
+(simlab.identify), widened by the misfit and by what simulations along the weakest direction say.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from simlab import capture, export, metrics
+from simlab import capture, export, identify, metrics
 from simlab import recording as recordings
 from simlab.errors import InputError
 from simlab.model import build
-from simlab.motion import Array, Landmarks
+from simlab.motion import SIDES, Array, Landmarks
 from simlab.recording import Recording
 from simlab.sensors import markers as optical
 from simlab.simulate import simulate
@@ -51,17 +52,17 @@ QUANTITIES = (
     "knee_over_toe_mm",
     "ankle_over_foot_mm",
     "foot_progression_deg",
+    "pelvic_obliquity_deg",
 )
 """What is compared, of each leg."""
-INDEPENDENT = 1 / 3
-"""Share of independent samples: noise of neighbouring levels passes the same 6 Hz filter. Counted on 40 noisy copies of
-a squat: 75 to 78 of 240."""
-NOISE_RUNS = 12
-"""Noisy copies of a simulated recording from which the noise of what is compared is taken."""
+NOISE_RUNS = 24
+"""Noisy copies of a simulated recording, from which the noise of what is compared is taken."""
 FLOOR = {"_deg": 0.25, "_mm": 0.5}
 """The least noise of a quantity: what joint centres and the filter leave undetermined."""
 STEP = 0.06
 """Finite difference of a dial, in shares of its range."""
+EVALUATIONS = 30
+"""Simulations of the global search, for each dial."""
 LINE = 9
 """Values that a single dial is tried at."""
 POLISH = 4
@@ -75,6 +76,10 @@ TIED = 0.9
 PRIOR = 1.5
 """Standard deviation of a dial, in shares of its range, before anything is known: keeps what is unseen finite."""
 EDGE = 0.01
+SIGNIFICANT = 4.0
+"""Chi-square by which a dial must explain more than nothing: two standard deviations."""
+CLEAR = 3.0
+"""Odds against the runner-up from which a cause is called the dominant one."""
 BAD = 1e7
 """Chi-square of a simulation that falls."""
 MISFIT = 3.0
@@ -104,7 +109,8 @@ class Dial:
 class Estimate:
     """What was found of a dial. sd: standard deviation; verdict: `estimated`, `at its bound` or `not identifiable`;
     explains: rise of chi-square, per independent sample, when the dial goes back to neutral; fppa_deg, medial_mm: what
-    it adds to projection angle and medial displacement at peak flexion, mean of both legs, None after a fall."""
+    it adds to projection angle and medial displacement at peak flexion, mean of the legs it is a dial of, None after a
+    fall; leads: probability that no dial contributes more."""
 
     dial: Dial
     value: float
@@ -113,18 +119,36 @@ class Estimate:
     explains: float
     fppa_deg: float | None
     medial_mm: float | None
+    leads: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeOff:
+    """Two dials that the recording does not tell apart, r: correlation of their estimates; and what it does tell:
+    first + factor * second = value, sd: its standard deviation."""
+
+    first: str
+    second: str
+    r: float
+    factor: float
+    value: float
+    sd: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
     """The answer. chi2: per independent sample, 1 where noise explains all that is left; healthy: that of the person
-    without deficits; correlation (k, k): of the estimates; evaluations: simulations it took. names, observed, fitted,
-    noise (n,): what was compared."""
+    without deficits; samples: how many are independent; correlation (k, k): of the estimates; profile: the direction in
+    which they are least sure; evaluations: simulations it took. names, observed, fitted, noise (n,): what was
+    compared."""
 
     estimates: tuple[Estimate, ...]
     correlation: Array
+    trade_offs: tuple[TradeOff, ...]
+    profile: identify.Profile
     chi2: float
     healthy: float
+    samples: float
     task: Squat
     subject: Subject
     evaluations: int
@@ -136,10 +160,21 @@ class Fit:
     sentences: tuple[str, ...]
 
     @property
+    def ranked(self) -> tuple[Estimate, ...]:
+        """The dials, by what they explain."""
+        return tuple(sorted(self.estimates, key=lambda one: -one.explains))
+
+    @property
     def dominant(self) -> Estimate | None:
         """The dial that explains most, if any explains more than noise does."""
-        best = max(self.estimates, key=lambda one: one.explains)
-        return best if best.explains > 1.0 / max(len(self.observed) * INDEPENDENT, 1.0) * 4.0 else None
+        best = self.ranked[0]
+        return best if best.explains * self.samples / max(self.chi2, 1.0) > SIGNIFICANT else None
+
+    @property
+    def odds(self) -> float | None:
+        """That the dominant dial contributes more than the next; None without two that explain anything, and where the
+        model does not explain the recording: odds are those of the model."""
+        return _odds(self.ranked) if self.dominant is not None and self.chi2 <= MISFIT else None
 
     def report(self) -> dict[str, Any]:
         """JSON-able."""
@@ -154,11 +189,25 @@ class Fit:
                     "explains_chi2": one.explains,
                     "fppa_peak_deg": one.fppa_deg,
                     "medial_knee_displacement_mm": one.medial_mm,
+                    "probability_of_contributing_most": one.leads,
                 }
                 for one in self.estimates
             },
             "dominant": None if self.dominant is None else self.dominant.dial.name,
+            "runner_up": self.ranked[1].dial.name if _odds(self.ranked) is not None else None,
+            "odds_against_runner_up": self.odds,
             "correlation": self.correlation.tolist(),
+            "trade_offs": [asdict(one) for one in self.trade_offs],
+            "weakest_direction": {
+                "shares": {
+                    one.dial.name: float(x) for one, x in zip(self.estimates, self.profile.direction, strict=True)
+                },
+                "sd": self.profile.sd,
+                "chi2_rise_linear": self.profile.expected,
+                "chi2_rise_simulated": self.profile.found,
+                "variance_widened_by": self.profile.widening,
+            },
+            "independent_samples": self.samples,
             "chi2_per_sample": self.chi2,
             "chi2_per_sample_without_deficits": self.healthy,
             "explained": self.chi2 <= MISFIT,
@@ -181,6 +230,7 @@ def quantities(points: Landmarks) -> dict[str, Array]:
         "knee_over_toe_mm": 1e3 * metrics.knee_over_toe(points),
         "ankle_over_foot_mm": 1e3 * metrics.knee_over_toe(ankle),
         "foot_progression_deg": np.degrees(metrics.foot_progression(points)),
+        "pelvic_obliquity_deg": np.degrees(metrics.pelvic_obliquity(points)[:, None] * metrics.OUTWARD),
     }
 
 
@@ -192,7 +242,7 @@ def features(recording: Recording) -> tuple[tuple[str, ...], Array]:
     names: list[str] = []
     for one in recording.repetitions:
         row, names = [], []
-        for leg, side in enumerate(("right", "left")):
+        for leg, side in enumerate(SIDES):
             inside = np.flatnonzero((points.time >= one.start) & (points.time <= one.end))
             bend = flexion[inside, leg]
             deepest = int(np.argmax(bend))
@@ -256,26 +306,47 @@ def definition_of(recording: Recording) -> dict[str, str]:
     return {"joint_centres": recording.joint_centres, "hip": hip}
 
 
-def _features_of(one: Candidate) -> tuple[Array | None, float, tuple[float, float]]:
-    """What a candidate looks like, the share it did, and its FPPA [deg] and medial displacement [mm] at peak."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What a candidate looks like: features (n,), None after a fall; done: the share of the task it did; peaks (2, 2):
+    FPPA [deg] and medial displacement [mm] at peak flexion, by right and left leg."""
+
+    features: Array | None
+    done: float
+    peaks: Array
+
+
+def _look(one: Candidate) -> _Look:
     found = measured(one)
     if isinstance(found, float):
-        return None, found, (math.nan, math.nan)
+        return _Look(features=None, done=found, peaks=np.full((2, 2), math.nan))
     peak = recordings.measure(found)["metrics"]
-    at_peak = [
-        float(np.mean([peak[side][name]["mean"] for side in ("right", "left")]))
-        for name in ("fppa_peak_deg", "medial_knee_displacement_mm")
-    ]
-    return features(found)[1].mean(axis=0), 1.0, (at_peak[0], at_peak[1])
+    names = ("fppa_peak_deg", "medial_knee_displacement_mm")
+    peaks = np.array([[peak[side][name]["mean"] for side in SIDES] for name in names])
+    return _Look(features=features(found)[1].mean(axis=0), done=1.0, peaks=peaks)
+
+
+def copies(one: Candidate, noise_mm: float, seed: int) -> Array:
+    """What white marker noise does to what is compared, `NOISE_RUNS` times, shape (`NOISE_RUNS`, n)."""
+    result = simulate(build(one.subject), one.task)
+    if not result.success:
+        raise InputError(f"fit: expected a person who can do the captured squat, found: {result.run.message}")
+
+    def seen(noise_mm: float, seed: int) -> Array:
+        return np.asarray(features(_recorded(result, one, noise_mm, seed))[1].mean(axis=0))
+
+    still = seen(0.0, 0)
+    return np.array([seen(noise_mm, seed + 1 + k) - still for k in range(NOISE_RUNS)])
 
 
 def noise(one: Candidate, noise_mm: float, seed: int) -> Array:
     """Standard deviation of what is compared under white marker noise, shape (n,)."""
-    result = simulate(build(one.subject), one.task)
-    if not result.success:
-        raise InputError(f"fit: expected a person who can do the captured squat, found: {result.run.message}")
-    runs = [features(_recorded(result, one, noise_mm, seed + 1 + k))[1].mean(axis=0) for k in range(NOISE_RUNS)]
-    return np.asarray(np.std(runs, axis=0, ddof=1), dtype=np.float64)
+    return np.asarray(np.sqrt((copies(one, noise_mm, seed) ** 2).mean(axis=0)))
+
+
+def _of_curve(values: Array) -> Array:
+    """Each value replaced by the mean of its curve, one after another of `LEVELS` values, shape (n,)."""
+    return np.repeat(values.reshape(-1, LEVELS).mean(axis=1), LEVELS)
 
 
 def _floor(names: Sequence[str]) -> Array:
@@ -300,13 +371,22 @@ def dials(chosen: Mapping[str, tuple[float, float]], base: Subject) -> tuple[Dia
     return tuple(out)
 
 
+def sided(chosen: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """The dials with each leg by itself: right and left in the place of both."""
+    out: dict[str, tuple[float, float]] = {}
+    for name, bounds in chosen.items():
+        part, dot, dial = name.partition(".")
+        out |= {f"{side}.{dial}": bounds for side in SIDES} if dot and part == "both" else {name: bounds}
+    return out
+
+
 def fit(
     recording: Recording,
     base: Subject | None = None,
     chosen: Mapping[str, tuple[float, float]] | None = None,
     *,
     marker_noise_mm: float = 2.0,
-    evaluations: int = 120,
+    evaluations: int | None = None,
     seed: int = 0,
     workers: int = 1,
     tell: Tell = lambda done, total, failed: None,
@@ -314,13 +394,14 @@ def fit(
     """The dials that explain a recording best.
 
     base: the person without the deficits sought, scaled from the recording by `capture.analyse`, or the generic adult.
-    chosen: dial -> bounds, `DIALS` by default. evaluations: simulations of the global search; the rest is a few times
-    the number of dials more. The answer does not depend on workers. Errors: InputError.
+    chosen: dial -> bounds, `DIALS` by default. evaluations: simulations of the global search, by default 30 a dial; the
+    rest is a few times the number of dials more. The answer does not depend on workers. Errors: InputError.
     """
     base = base or Subject()
     sought = dials(chosen or DIALS, base)
     with _pool(workers) as pool:
-        return _Search(recording, base, sought, marker_noise_mm, evaluations, seed, pool, tell).run()
+        budget = evaluations or EVALUATIONS * len(sought)
+        return _Search(recording, base, sought, marker_noise_mm, budget, seed, pool, tell).run()
 
 
 @contextmanager
@@ -346,15 +427,18 @@ class _Search:
     ) -> None:
         self.dials, self.base, self.pool, self.tell, self.seed = sought, base, pool, tell, seed
         self.count, self.failed, self.budget = 0, 0, evaluations
-        self.total = evaluations + (2 * POLISH + 1) * (len(sought) + 3) + len(sought) + 12
+        self.total = evaluations + (2 * POLISH + 1) * (len(sought) + 3) + len(sought) + 14
         self.definition = definition_of(recording)
         self.names, each = features(recording)
         self.observed = each.mean(axis=0)
         plain = change(base, [f"{dial.name}={dial.neutral!r}" for dial in sought])
         self.task = self._matched(plain, recording)
-        spread = each.std(axis=0, ddof=1) / math.sqrt(len(each)) if len(each) > 1 else np.zeros(len(self.observed))
-        markers = noise(self._candidate(self._neutral()), noise_mm, seed) / math.sqrt(len(each))
-        self.noise = np.sqrt(spread**2 + markers**2 + _floor(self.names) ** 2)
+        jitter = copies(self._candidate(self._neutral()), noise_mm, seed)
+        # Noise is in the spread between repetitions too. That of a few is only known for a curve as a whole.
+        markers = (jitter**2).mean(axis=0)
+        spread = _of_curve(each.var(axis=0, ddof=1)) if len(each) > 1 else np.zeros(len(self.observed))
+        self.noise = np.sqrt(np.maximum(spread, markers) / len(each) + _floor(self.names) ** 2)
+        self.samples = identify.effective(jitter / self.noise)
         self.nuisance = np.zeros((len(self.observed), 0))
 
     def _matched(self, plain: Subject, recording: Recording) -> Squat:
@@ -384,37 +468,41 @@ class _Search:
         settings = [f"{dial.name}={round(value, 6)!r}" for dial, value in zip(self.dials, values, strict=True)]
         return Candidate(subject=change(self.base, settings), task=self.task, **self.definition)
 
-    def _all(self, points: Sequence[Array]) -> list[tuple[Array | None, float, tuple[float, float]]]:
+    def _all(self, points: Sequence[Array]) -> list[_Look]:
         return self._run([self._candidate(point) for point in points])
 
-    def _run(self, candidates: Sequence[Candidate]) -> list[tuple[Array | None, float, tuple[float, float]]]:
-        run = map(_features_of, candidates) if self.pool is None else self.pool.map(_features_of, candidates)
+    def _run(self, candidates: Sequence[Candidate]) -> list[_Look]:
+        run = map(_look, candidates) if self.pool is None else self.pool.map(_look, candidates)
         out = []
         for found in run:
             self.count += 1
-            self.failed += found[0] is None
+            self.failed += found.features is None
             self.tell(self.count, self.total, self.failed)
             out.append(found)
         return out
 
-    def _chi2(self, found: tuple[Array | None, float, tuple[float, float]]) -> float:
+    def _chi2(self, found: _Look) -> float:
         """Per sample; of a fall, the worse the earlier."""
-        if found[0] is None:
-            return BAD * (2.0 - found[1])
-        miss = (self.observed - found[0]) / self.noise
+        if found.features is None:
+            return BAD * (2.0 - found.done)
+        miss = (self.observed - found.features) / self.noise
         return float((miss @ self._without_nuisance(miss)) / len(miss))
 
     def _without_nuisance(self, columns: Array) -> Array:
         """Noise-weighted columns (n, ...) less what the nuisance, held by its spread, accounts for."""
-        N = self.nuisance
-        return np.asarray(columns - N @ np.linalg.solve(N.T @ N + np.eye(N.shape[1]), N.T @ columns))
+        return np.asarray(columns - self.nuisance @ self._off(columns))
+
+    def _off(self, columns: Array) -> Array:
+        """How far the nuisance is off, in units of its spread: data count by their independent samples."""
+        N, prior = self.nuisance, len(self.observed) / self.samples
+        return np.asarray(np.linalg.solve(N.T @ N + prior * np.eye(N.shape[1]), N.T @ columns))
 
     def _find_nuisance(self, at: Array) -> None:
         """The noise-weighted change of what is compared with each of `NUISANCE`, in units of its spread."""
         here, settings = self._candidate(at), list(NUISANCE.items())
         tasks = [self.task, *(self._moved({name: spread / 2}) for name, spread in settings)]
         found = self._run([replace(here, task=task) for task in tasks])
-        looks = [one[0] for one in found]
+        looks = [one.features for one in found]
         if looks[0] is None:
             return
         columns = [
@@ -432,10 +520,9 @@ class _Search:
     def _settle(self, at: Array) -> None:
         """Move the task to where the nuisance has it."""
         (found,) = self._all([at])
-        if found[0] is None:
+        if found.features is None:
             return
-        miss, N = (self.observed - found[0]) / self.noise, self.nuisance
-        off = np.linalg.solve(N.T @ N + np.eye(N.shape[1]), N.T @ miss)
+        off = self._off((self.observed - found.features) / self.noise)
         self.task = self._moved({name: spread * x for (name, spread), x in zip(NUISANCE.items(), off, strict=True)})
 
     def run(self) -> Fit:
@@ -445,28 +532,44 @@ class _Search:
         self._find_nuisance(best)
         best = self._polished(best)
         centre, jacobian = self._slopes(best)
-        if centre[0] is None:
+        if centre.features is None:
             raise InputError("fit: expected a person who can do the captured squat, found that all who were tried fall")
-        chi2 = self._chi2(centre)
-        covariance = self._covariance(jacobian, max(chi2, 1.0))
-        neutral = self._neutral()
+        chi2, neutral, samples = self._chi2(centre), self._neutral(), self.samples
+        left = self._without_nuisance((self.observed - centre.features) / self.noise)
+        samples = min(
+            samples, identify.autocorrelated(left.reshape(-1, LEVELS))
+        )  # what no dial explains moves together
+        unit = samples / len(self.observed) / max(chi2, 1.0)
+        information: Array = np.asarray(unit * jacobian.T @ self._without_nuisance(jacobian))
+        covariance: Array = np.asarray(np.linalg.inv(information + np.eye(len(best)) / PRIOR**2), dtype=np.float64)
+        checked = identify.profile(
+            best,
+            covariance,
+            information,
+            lambda points: [samples / max(chi2, 1.0) * (self._chi2(one) - chi2) for one in self._all(points)],
+        )
+        covariance = checked.widened(covariance)
         without = self._all([np.where(np.arange(len(best)) == k, neutral, best) for k in range(len(best))] + [neutral])
-        estimates = self._estimates(best, covariance, chi2, centre, without[:-1])
-        sd = np.sqrt(np.diag(covariance))
-        correlation = covariance / np.outer(sd, sd)
-        sentences = self.clipped + _sentences(estimates, correlation, chi2, self._chi2(without[-1]))
+        healthy = self._chi2(without[-1])
+        leads = identify.leads(best, covariance, neutral, np.diag(information), self.seed)
+        estimates = self._estimates(best, covariance, chi2, centre, without[:-1], leads)
+        trade_offs = _trade_offs(estimates, covariance)
+        sentences = self.clipped + _sentences(estimates, trade_offs, chi2, healthy, samples)
         return Fit(
             estimates=estimates,
-            correlation=correlation,
+            correlation=identify.correlation(covariance),
+            trade_offs=trade_offs,
+            profile=checked,
             chi2=chi2,
-            healthy=self._chi2(without[-1]),
+            healthy=healthy,
+            samples=samples,
             task=self.task,
             subject=self._candidate(best).subject,
             evaluations=self.count,
             seed=self.seed,
             names=self.names,
             observed=self.observed,
-            fitted=centre[0],
+            fitted=centre.features,
             noise=self.noise,
             sentences=sentences,
         )
@@ -498,9 +601,9 @@ class _Search:
 
         for _ in range(POLISH):
             centre, jacobian = self._slopes(best)
-            if centre[0] is None:
+            if centre.features is None:
                 return best
-            miss = (self.observed - centre[0]) / self.noise
+            miss = (self.observed - centre.features) / self.noise
             ridge = 1e-3 * np.eye(len(best)) * math.sqrt(len(miss))
             step = lsq_linear(
                 np.vstack([self._without_nuisance(jacobian), ridge]),
@@ -517,7 +620,7 @@ class _Search:
                 return best
         return best
 
-    def _slopes(self, at: Array) -> tuple[tuple[Array | None, float, tuple[float, float]], Array]:
+    def _slopes(self, at: Array) -> tuple[_Look, Array]:
         """What the point looks like, and the noise-weighted change of it with each dial's share (n, k)."""
         steps = np.where(at + STEP <= 1.0, STEP, -STEP)
         points = [at, *(at + step * unit for step, unit in zip(steps, np.eye(len(at)), strict=True))]
@@ -525,25 +628,20 @@ class _Search:
         centre = found[0]
         jacobian = np.zeros((len(self.observed), len(at)))
         for k, (one, step) in enumerate(zip(found[1:], steps, strict=True)):
-            if centre[0] is not None and one[0] is not None:
-                jacobian[:, k] = (one[0] - centre[0]) / step / self.noise
+            if centre.features is not None and one.features is not None:
+                jacobian[:, k] = (one.features - centre.features) / step / self.noise
         return centre, jacobian
-
-    def _covariance(self, jacobian: Array, misfit: float) -> Array:
-        """Of the shares; with `PRIOR`."""
-        information = INDEPENDENT * jacobian.T @ self._without_nuisance(jacobian) / misfit
-        return np.asarray(np.linalg.inv(information + np.eye(len(information)) / PRIOR**2))
 
     def _estimates(
         self,
         best: Array,
         covariance: Array,
         chi2: float,
-        centre: tuple[Array | None, float, tuple[float, float]],
-        without: Sequence[tuple[Array | None, float, tuple[float, float]]],
+        centre: _Look,
+        without: Sequence[_Look],
+        leads: Array,
     ) -> tuple[Estimate, ...]:
-        sd = np.sqrt(np.diag(covariance))
-        correlation = covariance / np.outer(sd, sd)
+        sd, correlation = np.sqrt(np.diag(covariance)), identify.correlation(covariance)
         out = []
         for k, dial in enumerate(self.dials):
             tied = np.abs(np.delete(correlation[k], k)).max(initial=0.0) > TIED and sd[k] > 0.05
@@ -553,8 +651,9 @@ class _Search:
                 verdict = "at its bound"
             else:
                 verdict = "estimated"
-            fell = without[k][0] is None or centre[0] is None
-            change_ = [None if fell else centre[2][i] - without[k][2][i] for i in (0, 1)]
+            fell = without[k].features is None or centre.features is None
+            legs = [SIDES.index(side) for side in SIDES if side == dial.name.split(".")[0]] or [0, 1]
+            adds = [None if fell else float((centre.peaks - without[k].peaks)[i, legs].mean()) for i in (0, 1)]
             out.append(
                 Estimate(
                     dial=dial,
@@ -562,8 +661,9 @@ class _Search:
                     sd=float(sd[k] * (dial.high - dial.low)),
                     verdict=verdict,
                     explains=max(self._chi2(without[k]) - chi2, 0.0),
-                    fppa_deg=change_[0],
-                    medial_mm=change_[1],
+                    fppa_deg=adds[0],
+                    medial_mm=adds[1],
+                    leads=float(leads[k]),
                 )
             )
         return tuple(out)
@@ -572,29 +672,62 @@ class _Search:
 # --- in words, in files -----------------------------------------------------------------------------------------------
 
 
-def _sentences(estimates: Sequence[Estimate], correlation: Array, chi2: float, healthy: float) -> tuple[str, ...]:
+def _odds(ranked: Sequence[Estimate]) -> float | None:
+    """That the first contributes more than the second, as far as draws can tell."""
+    if len(ranked) < 2 or ranked[1].explains <= 0.0:
+        return None
+    return ranked[0].leads / max(ranked[1].leads, 1.0 / identify.DRAWS)
+
+
+def _trade_offs(estimates: Sequence[Estimate], covariance: Array) -> tuple[TradeOff, ...]:
+    """The pairs that the recording does not tell apart."""
+    span = np.array([one.dial.high - one.dial.low for one in estimates])
+    r, out = identify.correlation(covariance), []
+    for j, second in enumerate(estimates):
+        for i, first in enumerate(estimates[:j]):
+            if abs(r[i, j]) > TIED and "not identifiable" in (first.verdict, second.verdict):
+                factor, sd = identify.combination(covariance, i, j)
+                factor *= float(span[i] / span[j])
+                out.append(
+                    TradeOff(
+                        first=first.dial.name,
+                        second=second.dial.name,
+                        r=float(r[i, j]),
+                        factor=factor,
+                        value=first.value + factor * second.value,
+                        sd=sd * float(span[i]),
+                    )
+                )
+    return tuple(out)
+
+
+def _sentences(
+    estimates: Sequence[Estimate], trade_offs: Sequence[TradeOff], chi2: float, healthy: float, samples: float
+) -> tuple[str, ...]:
     ranked = sorted(estimates, key=lambda one: -one.explains)
-    first = ranked[0]
-    out = []
+    first, odds, out = ranked[0], _odds(ranked), []
     if chi2 > MISFIT:
         out.append(
             f"The model does not explain this recording: what is left is {math.sqrt(chi2):.1f} times the noise "
             f"(without deficits {math.sqrt(healthy):.1f}). The numbers describe, they do not diagnose."
         )
-    if first.explains > 0.0:
+    if first.explains * samples / max(chi2, 1.0) <= SIGNIFICANT:
+        out.append("No dial explains more than noise does.")
+    else:
         said = f"{plain(first.dial.name)} explains most ({first.value:.2g} ± {first.sd:.1g})"
-        second = f", then {plain(ranked[1].dial.name)}" if len(ranked) > 1 and ranked[1].explains > 0.0 else ""
-        out.append(said + second + ".")
-    for i, one in enumerate(estimates):
-        for j in range(i):
-            r = correlation[i, j]
-            if abs(r) > TIED and "not identifiable" in (one.verdict, estimates[j].verdict):
-                other = estimates[j]
-                known = "their sum" if r < 0 else "their difference"
-                out.append(
-                    f"{plain(other.dial.name)} and {plain(one.dial.name)} trade off (r {r:.2f}): the recording tells "
-                    f"{known}, in shares of their ranges, not each of them."
-                )
+        if odds is not None:
+            against = f"{min(odds, 999.0):.{0 if odds >= 10 else 1}f} to 1"
+            close = "" if odds >= CLEAR else ", too close to call"
+            said += f", then {plain(ranked[1].dial.name)}"
+            said += f"; odds {against}{close}" if chi2 <= MISFIT else ""
+        out.append(said + ".")
+    for one in trade_offs:
+        sign, factor = "+-"[one.factor < 0.0], abs(one.factor)
+        out.append(
+            f"{plain(one.first)} and {plain(one.second)} trade off (r {one.r:.2f}): the recording tells "
+            f"{plain(one.first)} {sign} {factor:.3g} x {plain(one.second)} = {one.value:.3g} ± {one.sd:.2g}, "
+            "not each of them."
+        )
     out += [
         f"{plain(one.dial.name)} is not identifiable from this recording: ± {one.sd:.2g} on a range of "
         f"{one.dial.high - one.dial.low:g}."

@@ -38,7 +38,7 @@ LAYERS = (
     ("model",),
     ("paths", "alignment"),
     ("anatomy",),
-    ("rotations", "waveform", "signals", "marker_sets", "clusters"),
+    ("rotations", "waveform", "signals", "marker_sets", "clusters", "identify"),
     ("copula", "subject"),
     ("motion", "tables"),
     ("errors", "page"),

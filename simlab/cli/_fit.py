@@ -47,8 +47,11 @@ def fit(
         list[str] | None,
         typer.Option("--dial", metavar="KEY=LOW:HIGH", help="A dial to seek and its bounds; default: the usual four."),
     ] = None,
+    sides: Annotated[bool, typer.Option("--sides", help="Seek each leg's dials by themselves.")] = False,
     marker_noise_mm: Annotated[float, typer.Option(min=0.1, max=20.0, help="White noise of the markers.")] = 2.0,
-    evaluations: Annotated[int, typer.Option(min=20, max=5000, help="Simulations of the global search.")] = 120,
+    evaluations: Annotated[
+        int | None, typer.Option(min=20, max=5000, help="Simulations of the global search; default: 30 a dial.")
+    ] = None,
     workers: Workers = None,
     out: Out = Path("out/fit"),
     seed: Seed = 0,
@@ -63,7 +66,7 @@ def fit(
     from simlab.subject import load_subject
 
     chosen = joint_centres or ("lateral-markers" if static is None else "clusters")
-    bounds = dict(map(_bounds, dial)) if dial else None
+    bounds = dict(map(_bounds, dial)) if dial else fits.DIALS
     base = load_subject(subject) if subject else None
     export.writable(out)
     read = recordings.read(recording, static, grf, static_grf, joint_centres=chosen, units=units, up=up)
@@ -72,7 +75,7 @@ def fit(
         found = fits.fit(
             read,
             person,
-            bounds,
+            fits.sided(bounds) if sides else bounds,
             marker_noise_mm=marker_noise_mm,
             evaluations=evaluations,
             seed=seed,

@@ -64,19 +64,26 @@ def markers(
     noise_mm: float = 0.0,
     seed: int = 0,
     medial: bool = False,
+    heading_deg: float = 0.0,
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0),
     source: str = "synthetic markers",
 ) -> Markers:
     """Markers at the states q (n, 28) of a model at times [s] (n,), with white noise of this standard deviation.
 
-    medial: with the medial markers of knee and ankle, as in a standing trial. The same seed gives the same noise.
+    medial: with the medial markers of knee and ankle, as in a standing trial. heading_deg: by how much the person is
+    turned to the left in the laboratory; origin: where the origin of the simulation lies in it [m]. The same seed gives
+    the same noise.
     """
     places = _places(model)
     names = tuple(name for name in places if medial or not name.endswith(MEDIAL))
     link = np.array([places[name][0] for name in names])
     local = np.array([places[name][1] for name in names])
     frames = [model.frames(row) for row in q]
-    rotation, origin = (np.array(arrays) for arrays in zip(*frames, strict=True))
-    positions = origin[:, link] + np.einsum("nmij,mj->nmi", rotation[:, link], local)
+    rotation, joint = (np.array(arrays) for arrays in zip(*frames, strict=True))
+    positions = joint[:, link] + np.einsum("nmij,mj->nmi", rotation[:, link], local)
+    c, s = np.cos(np.radians(heading_deg)), np.sin(np.radians(heading_deg))
+    turn = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+    positions = positions @ turn.T + np.array(origin)
     noise = np.random.default_rng(seed).normal(0.0, 1e-3 * noise_mm, positions.shape) if noise_mm else 0.0
     return Markers(names=names, time=time, positions=positions + noise, source=source)
 
